@@ -1,0 +1,31 @@
+//! Lists the style files of `styles/` so that the library can carry them: a new style is one file.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+fn main() {
+    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("styles");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut paths: Vec<_> = fs::read_dir(&folder)
+        .expect("the folder of bundled styles is part of the sources")
+        .map(|entry| entry.expect("a readable folder").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "onnx")
+        })
+        .collect();
+    paths.sort();
+
+    let mut table = String::from("&[\n");
+    for path in paths {
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .expect("a UTF-8 file name");
+        writeln!(table, "    ({stem:?}, include_bytes!({path:?})),").expect("a string takes it");
+    }
+    table.push(']');
+    let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("bundle.rs");
+    fs::write(out, table).expect("cargo's output folder is writable");
+}

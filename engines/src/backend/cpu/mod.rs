@@ -1,0 +1,220 @@
+//! The CPU backend: networks run on OpenVINO, the other stages are this crate's own definitions.
+
+mod measure;
+mod runtime;
+mod scale;
+mod session;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use measure::measure;
+pub use runtime::Runtime;
+pub(crate) use runtime::probe;
+
+use super::Backend;
+use crate::colour::Affine;
+use crate::convert::{self, Planes, PlanesMut};
+use crate::error::Result;
+use crate::frame::{Frame, FrameFormat, FrameMut};
+use crate::geometry::{Geometry, Window, reflect};
+use crate::memory;
+use crate::model::Model;
+use crate::settings::{Look, Settings};
+use scale::Scaler;
+use session::{Session, Tensor};
+
+/// A network on OpenVINO with all that brings frames to it and back.
+pub(crate) struct Cpu {
+    session: Session,
+    geometry: Geometry,
+    into_network: Affine,
+    from_network: Affine,
+    /// Values of black and white at the network's output.
+    bounds: (f32, f32),
+    /// Present if the network works at another size than the frame's.
+    scaler: Option<Scaler>,
+    description: String,
+}
+
+impl Cpu {
+    /// # Errors
+    /// [`Error::OpenVinoMissing`](crate::Error::OpenVinoMissing), [`Error::Memory`](crate::Error::Memory),
+    /// [`Error::Setting`](crate::Error::Setting) or [`Error::Style`](crate::Error::Style).
+    pub(crate) fn open(model: &Model, format: &FrameFormat, settings: &Settings) -> Result<Self> {
+        let convention = measure(model)?;
+        let geometry = Geometry::new(
+            &convention,
+            format.width,
+            format.height,
+            settings.processing_size,
+        )?;
+        memory::check(
+            model.values_per_px,
+            geometry.padded_width,
+            geometry.padded_height,
+        )?;
+        let precision = measure::precision(model, &convention, settings.precision)?;
+        let size = (geometry.padded_width, geometry.padded_height);
+        let session = Session::open(model, &convention, size, precision)?;
+
+        let (input_range, output_range) = measure::ranges(&convention);
+        let channels = convention.channels.value;
+        let (painted_width, painted_height) = session.painted_size();
+        let scaler = (geometry.scales(format.width, format.height)
+            || (painted_width, painted_height) != size)
+            .then(|| Scaler::new(format.width, format.height, geometry.window));
+        let description = format!(
+            "cpu: {}, {}, {painted_width}x{painted_height}",
+            probe()?.name(),
+            precision.name()
+        );
+        Ok(Self {
+            session,
+            geometry,
+            into_network: Affine::into_network(format, channels, input_range),
+            from_network: Affine::from_network(format, channels, output_range),
+            bounds: output_range.bounds(),
+            scaler,
+            description,
+        })
+    }
+
+    /// The window of the network's output, which may be a few pixels off its input's size.
+    fn painted_window(&self) -> (Window, (usize, usize)) {
+        let painted = self.session.painted_size();
+        let Geometry {
+            padded_width,
+            padded_height,
+            window,
+        } = self.geometry;
+        if painted == (padded_width, padded_height) {
+            return (window, painted);
+        }
+        let along = |position: usize, painted: usize, padded: usize| position * painted / padded;
+        let window = Window {
+            left: along(window.left, painted.0, padded_width),
+            top: along(window.top, painted.1, padded_height),
+            width: along(window.width, painted.0, padded_width).max(1),
+            height: along(window.height, painted.1, padded_height).max(1),
+        };
+        (window, painted)
+    }
+}
+
+impl Backend for Cpu {
+    type Tensor = Tensor;
+
+    fn alloc_input(&mut self) -> Result<Tensor> {
+        self.session.alloc_input()
+    }
+
+    fn alloc_painted(&mut self) -> Result<Tensor> {
+        self.session.alloc_painted()
+    }
+
+    fn upload(&mut self, frame: &Frame<'_>, input: &mut Tensor) -> Result<()> {
+        let Geometry {
+            padded_width: width,
+            padded_height: height,
+            window,
+        } = self.geometry;
+        let mut planes = PlanesMut {
+            data: input.values_mut()?,
+            width,
+            height,
+            window,
+        };
+        match &mut self.scaler {
+            None => convert::read(frame, &self.into_network, &mut planes),
+            Some(scaler) => scaler.read(frame, &self.into_network, &mut planes)?,
+        }
+        for plane in planes.split() {
+            reflect(plane, width, window);
+        }
+        Ok(())
+    }
+
+    fn infer(&mut self, input: &Tensor, painted: &mut Tensor) -> Result<()> {
+        self.session.infer(input, painted)
+    }
+
+    fn download(
+        &mut self,
+        painted: &Tensor,
+        source: &Frame<'_>,
+        look: Look,
+        target: &mut FrameMut<'_>,
+    ) -> Result<()> {
+        let (window, (width, height)) = self.painted_window();
+        let planes = Planes {
+            data: painted.values()?,
+            width,
+            height,
+            window,
+        };
+        match &mut self.scaler {
+            None => {
+                convert::write(
+                    &planes,
+                    &self.from_network,
+                    self.bounds,
+                    source,
+                    look,
+                    target,
+                );
+            }
+            Some(scaler) => {
+                let planes = scaler.scale_up(&planes)?;
+                convert::write(
+                    &planes,
+                    &self.from_network,
+                    self.bounds,
+                    source,
+                    look,
+                    target,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        self.description.clone()
+    }
+}
+
+/// The network of a [`Cpu`] without the stages round it, for measuring what these add.
+pub struct NetworkAlone {
+    backend: Cpu,
+    input: Tensor,
+    painted: Tensor,
+}
+
+impl NetworkAlone {
+    pub(crate) fn open(model: &Model, format: &FrameFormat, settings: &Settings) -> Result<Self> {
+        let mut backend = Cpu::open(model, format, settings)?;
+        let (input, painted) = (backend.alloc_input()?, backend.alloc_painted()?);
+        let mut network = Self {
+            backend,
+            input,
+            painted,
+        };
+        network.run()?;
+        Ok(network)
+    }
+
+    /// Runs the network once on a fixed picture and says how long that took.
+    ///
+    /// # Errors
+    /// Whatever stops the network.
+    pub fn run(&mut self) -> Result<Duration> {
+        let start = Instant::now();
+        self.backend.infer(&self.input, &mut self.painted)?;
+        Ok(start.elapsed())
+    }
+
+    /// Where and how it runs, as [`Engine::describe`](crate::Engine::describe).
+    pub fn describe(&self) -> String {
+        self.backend.describe()
+    }
+}

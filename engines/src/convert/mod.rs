@@ -1,0 +1,367 @@
+//! Frames to planes of f32 channels and back: the CPU definitions of `upload` and `download`.
+//!
+//! A picture is walked in bands of rows, one per thread, and each row in tiles that stay in the first cache.
+//! 4:2:0 chroma is taken as sited left in x and centred in y (MPEG-2, H.264 and HEVC by default).
+
+mod read;
+mod samples;
+mod write;
+
+pub(crate) use read::read;
+pub(crate) use write::write;
+
+use crate::geometry::Window;
+
+/// Pixels of a tile. Even, so that a tile never splits a chroma sample.
+const TILE_PX: usize = 256;
+
+/// Rows of a band. Even, so that a band never splits a chroma row; small, so that threads end together.
+const BAND_ROWS: usize = 16;
+
+/// Three planes of f32 in one slice, `[3, height, width]`, of which a window holds the picture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planes<'a> {
+    pub data: &'a [f32],
+    pub width: usize,
+    pub height: usize,
+    pub window: Window,
+}
+
+/// Three planes of f32 that can be written.
+#[derive(Debug)]
+pub(crate) struct PlanesMut<'a> {
+    pub data: &'a mut [f32],
+    pub width: usize,
+    pub height: usize,
+    pub window: Window,
+}
+
+impl<'a> Planes<'a> {
+    /// Row `y` of the window of channel `c`.
+    fn row(&self, c: usize, y: usize) -> &'a [f32] {
+        let start = (c * self.height + self.window.top + y) * self.width + self.window.left;
+        &self.data[start..][..self.window.width]
+    }
+}
+
+impl PlanesMut<'_> {
+    /// The three planes.
+    pub(crate) fn split(&mut self) -> [&mut [f32]; 3] {
+        let (first, rest) = self.data.split_at_mut(self.width * self.height);
+        let (second, third) = rest.split_at_mut(self.width * self.height);
+        [first, second, &mut third[..self.width * self.height]]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::colour::{Affine, max_code};
+    use crate::frame::{Frame, FrameFormat, FrameMut, Matrix, PixelFormat, Plane, PlaneMut, Range};
+    use crate::model::{Channels, ValueRange};
+    use crate::settings::Look;
+
+    /// A picture in memory with padded strides; padding bytes are 0xEE.
+    struct Picture {
+        format: FrameFormat,
+        planes: Vec<(Vec<u8>, usize)>,
+    }
+
+    impl Picture {
+        fn new(
+            format: FrameFormat,
+            extra_bytes: usize,
+            byte: impl Fn(usize, usize, usize) -> u8,
+        ) -> Self {
+            let planes = (0..format.pixels.n_planes())
+                .map(|idx| {
+                    let (width, rows) = format.pixels.plane_size(idx, format.width, format.height);
+                    let stride = width + extra_bytes;
+                    let mut data = vec![0xEE; stride * rows];
+                    for (y, row) in data.chunks_mut(stride).enumerate() {
+                        for (x, sample) in row[..width].iter_mut().enumerate() {
+                            *sample = byte(idx, x, y);
+                        }
+                    }
+                    (data, stride)
+                })
+                .collect();
+            Self { format, planes }
+        }
+
+        fn frame(&self) -> Frame<'_> {
+            let planes: Vec<_> = self
+                .planes
+                .iter()
+                .map(|(data, stride_bytes)| Plane {
+                    data,
+                    stride_bytes: *stride_bytes,
+                })
+                .collect();
+            Frame::new(self.format, &planes).unwrap()
+        }
+
+        fn frame_mut(&mut self) -> FrameMut<'_> {
+            let planes = self.planes.iter_mut().map(|(data, stride_bytes)| PlaneMut {
+                data,
+                stride_bytes: *stride_bytes,
+            });
+            FrameMut::new(self.format, planes).unwrap()
+        }
+    }
+
+    fn smooth(format: FrameFormat, extra_bytes: usize) -> Picture {
+        let p010 = format.pixels == PixelFormat::P010;
+        let opaque = matches!(format.pixels, PixelFormat::Rgbx | PixelFormat::Bgrx);
+        Picture::new(format, extra_bytes, |plane, x, y| match p010 {
+            // Low byte of a 10 bit word: only its two high bits are used.
+            true if x % 2 == 0 => 0x40,
+            _ if opaque && x % 4 == 3 => 255,
+            _ if plane == 0 => (90 + (x + 2 * y) / 4).min(200) as u8,
+            // Near neutral, so that no colour lies beyond what RGB can show.
+            _ => (118 + (x + 2 * y) / 8).min(138) as u8,
+        })
+    }
+
+    fn format(pixels: PixelFormat, width: usize, height: usize) -> FrameFormat {
+        FrameFormat::new(pixels, width, height, Matrix::Bt709, Range::Limited).unwrap()
+    }
+
+    /// Frame to planes and back, with a border of 8 pixels in the planes.
+    fn round_trip(source: &Picture, target: &mut Picture, look: Look) {
+        let format = source.format;
+        let window = Window {
+            left: 8,
+            top: 8,
+            width: format.width,
+            height: format.height,
+        };
+        let (width, height) = (format.width + 16, format.height + 16);
+        let mut data = vec![f32::NAN; 3 * width * height];
+        let there = Affine::into_network(&format, Channels::Rgb, ValueRange::Unit);
+        let back = Affine::from_network(&format, Channels::Rgb, ValueRange::Unit);
+        read(
+            &source.frame(),
+            &there,
+            &mut PlanesMut {
+                data: &mut data,
+                width,
+                height,
+                window,
+            },
+        );
+        let planes = Planes {
+            data: &data,
+            width,
+            height,
+            window,
+        };
+        write(
+            &planes,
+            &back,
+            (0.0, 1.0),
+            &source.frame(),
+            look,
+            &mut target.frame_mut(),
+        );
+    }
+
+    fn largest_difference(a: &Picture, b: &Picture) -> f32 {
+        let mut largest: f32 = 0.0;
+        for plane_idx in 0..a.format.pixels.n_planes() {
+            let (_, rows) = a
+                .format
+                .pixels
+                .plane_size(plane_idx, a.format.width, a.format.height);
+            for y in 0..rows {
+                let (row_a, row_b) = (a.frame().row(plane_idx, y), b.frame().row(plane_idx, y));
+                if a.format.pixels == PixelFormat::P010 {
+                    let word = |pair: &[u8]| f32::from(u16::from_le_bytes([pair[0], pair[1]]) >> 6);
+                    for (p, q) in row_a.chunks(2).zip(row_b.chunks(2)) {
+                        largest = largest.max((word(p) - word(q)).abs());
+                    }
+                } else {
+                    for (p, q) in row_a.iter().zip(row_b) {
+                        largest = largest.max((f32::from(*p) - f32::from(*q)).abs());
+                    }
+                }
+            }
+        }
+        largest
+    }
+
+    #[test]
+    fn every_format_comes_back_as_it_was() {
+        for pixels in PixelFormat::ALL {
+            for (width, height) in [(16, 16), (17, 19), (300, 40), (513, 35)] {
+                let source = smooth(format(pixels, width, height), 13);
+                let mut target = Picture::new(source.format, 5, |_, _, _| 0);
+                round_trip(&source, &mut target, Look::default());
+                let limit = if pixels.packed().is_some() { 0.0 } else { 1.0 };
+                let limit = limit * (max_code(pixels) + 1.0) / 256.0;
+                let found = largest_difference(&source, &target);
+                assert!(
+                    found <= limit,
+                    "{pixels:?} {width}x{height}: {found}, limit {limit}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_between_rows_are_untouched() {
+        let source = smooth(format(PixelFormat::Nv12, 33, 21), 0);
+        let mut target = Picture::new(source.format, 7, |_, _, _| 0);
+        round_trip(&source, &mut target, Look::default());
+        for (data, stride) in &target.planes {
+            assert!(
+                data.chunks(*stride)
+                    .all(|row| row[stride - 7..] == [0xEE; 7])
+            );
+        }
+    }
+
+    #[test]
+    fn alpha_is_kept_and_unused_bytes_are_opaque() {
+        for (pixels, wanted) in [(PixelFormat::Bgra, None), (PixelFormat::Rgbx, Some(255))] {
+            let source = Picture::new(format(pixels, 40, 16), 0, |_, x, y| (x * 3 + y) as u8);
+            let mut target = Picture::new(source.format, 0, |_, _, _| 0);
+            round_trip(
+                &source,
+                &mut target,
+                Look {
+                    strength: 0.3,
+                    keep_colors: true,
+                },
+            );
+            for y in 0..16 {
+                for (from, to) in source
+                    .frame()
+                    .row(0, y)
+                    .chunks(4)
+                    .zip(target.frame().row(0, y).chunks(4))
+                {
+                    assert_eq!(to[3], wanted.unwrap_or(from[3]));
+                }
+            }
+        }
+    }
+
+    /// Paints mid grey over a picture.
+    fn painted_grey(pixels: PixelFormat, look: Look) -> (Picture, Picture) {
+        let source = smooth(format(pixels, 64, 32), 0);
+        let mut target = Picture::new(source.format, 0, |_, _, _| 0);
+        let data = vec![0.5; 3 * 64 * 32];
+        let window = Window {
+            left: 0,
+            top: 0,
+            width: 64,
+            height: 32,
+        };
+        let planes = Planes {
+            data: &data,
+            width: 64,
+            height: 32,
+            window,
+        };
+        let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
+        write(
+            &planes,
+            &back,
+            (0.0, 1.0),
+            &source.frame(),
+            look,
+            &mut target.frame_mut(),
+        );
+        (source, target)
+    }
+
+    #[test]
+    fn strength_fades_between_photo_and_paint() {
+        for pixels in PixelFormat::ALL {
+            let (source, none) = painted_grey(
+                pixels,
+                Look {
+                    strength: 0.0,
+                    keep_colors: false,
+                },
+            );
+            assert_eq!(largest_difference(&source, &none), 0.0, "{pixels:?}");
+            let (_, full) = painted_grey(pixels, Look::default());
+            let (_, half) = painted_grey(
+                pixels,
+                Look {
+                    strength: 0.5,
+                    keep_colors: false,
+                },
+            );
+            let whole = largest_difference(&source, &full);
+            let part = largest_difference(&source, &half);
+            assert!(
+                (part - whole / 2.0).abs() <= 1.0,
+                "{pixels:?}: {part} of {whole}"
+            );
+        }
+    }
+
+    #[test]
+    fn keep_colors_keeps_chroma_and_paints_luma() {
+        let look = Look {
+            strength: 1.0,
+            keep_colors: true,
+        };
+        let (source, target) = painted_grey(PixelFormat::I420, look);
+        assert_eq!(source.planes[1..], target.planes[1..]);
+        // Half way between the codes of black and white, 16 and 235.
+        assert!(
+            target.planes[0]
+                .0
+                .iter()
+                .all(|&luma| luma.abs_diff(126) <= 1)
+        );
+
+        let (source, target) = painted_grey(PixelFormat::Rgb, look);
+        for (from, to) in source.planes[0]
+            .0
+            .chunks(3)
+            .zip(target.planes[0].0.chunks(3))
+        {
+            let difference = |pixel: &[u8]| i32::from(pixel[0]) - i32::from(pixel[2]);
+            assert!((difference(from) - difference(to)).abs() <= 1);
+        }
+    }
+
+    #[test]
+    fn values_beyond_black_and_white_are_cut_not_wrapped() {
+        let source = smooth(format(PixelFormat::Rgb, 32, 16), 0);
+        for (value, wanted) in [(-3.0, 0), (7.0, 255), (f32::NAN, 0)] {
+            let mut target = Picture::new(source.format, 0, |_, _, _| 9);
+            let data = vec![value; 3 * 32 * 16];
+            let window = Window {
+                left: 0,
+                top: 0,
+                width: 32,
+                height: 16,
+            };
+            let planes = Planes {
+                data: &data,
+                width: 32,
+                height: 16,
+                window,
+            };
+            let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
+            write(
+                &planes,
+                &back,
+                (0.0, 1.0),
+                &source.frame(),
+                Look::default(),
+                &mut target.frame_mut(),
+            );
+            assert!(
+                target.planes[0].0.iter().all(|&sample| sample == wanted),
+                "{value}"
+            );
+        }
+    }
+}

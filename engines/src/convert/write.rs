@@ -1,0 +1,293 @@
+//! Planes to frame, with `strength` and `keep-colors`: the CPU definition of `download`.
+
+use rayon::prelude::*;
+
+use super::samples::{Chroma420, I420, Nv12, P010, to_u8, unpack};
+use super::{BAND_ROWS, Planes, TILE_PX};
+use crate::colour::Affine;
+use crate::frame::{Frame, FrameMut, PixelFormat};
+use crate::settings::Look;
+
+/// Values of a tile and of the pixel to its left, which chroma needs.
+const WIDE_PX: usize = TILE_PX + 1;
+
+/// What every band needs to know.
+struct Paint<'a> {
+    planes: &'a Planes<'a>,
+    map: &'a Affine,
+    /// Values of black and white, beyond which the network's output is cut.
+    bounds: (f32, f32),
+    source: &'a Frame<'a>,
+    look: Look,
+}
+
+/// Writes the window of `planes`, which has the frame's size, mapped by `map`, into `target`.
+///
+/// `source` is the photo of the same format: alpha is taken from it, colours with `keep_colors`, and
+/// `strength` fades from it to the paint in the frame's own codes. Chroma is the mean of a pixel pair's
+/// rows, weighted 1 2 1 about its site in x.
+pub(crate) fn write(
+    planes: &Planes<'_>,
+    map: &Affine,
+    bounds: (f32, f32),
+    source: &Frame<'_>,
+    look: Look,
+    target: &mut FrameMut<'_>,
+) {
+    let paint = Paint {
+        planes,
+        map,
+        bounds,
+        source,
+        look,
+    };
+    match source.format().pixels {
+        PixelFormat::Nv12 => write_420::<Nv12>(&paint, target),
+        PixelFormat::I420 => write_420::<I420>(&paint, target),
+        PixelFormat::P010 => write_420::<P010>(&paint, target),
+        PixelFormat::Rgba => write_packed::<4, 0, true>(&paint, target),
+        PixelFormat::Bgra => write_packed::<4, 2, true>(&paint, target),
+        PixelFormat::Rgbx => write_packed::<4, 0, false>(&paint, target),
+        PixelFormat::Bgrx => write_packed::<4, 2, false>(&paint, target),
+        PixelFormat::Rgb => write_packed::<3, 0, false>(&paint, target),
+        PixelFormat::Bgr => write_packed::<3, 2, false>(&paint, target),
+    }
+}
+
+fn write_420<F: Chroma420>(paint: &Paint<'_>, target: &mut FrameMut<'_>) {
+    let format = *target.format();
+    let [luma, chroma, third] = target.planes();
+    let strides = [luma.stride_bytes, chroma.stride_bytes, third.stride_bytes];
+    let n_bands = format.height.div_ceil(BAND_ROWS);
+    let arch = pulp::Arch::new();
+    let band = |band_idx: usize, luma: &mut [u8], u: &mut [u8], v: &mut [u8]| {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                let n_rows = BAND_ROWS.min(format.height - band_idx * BAND_ROWS);
+                for pair in 0..n_rows.div_ceil(2) {
+                    let y = band_idx * BAND_ROWS + 2 * pair;
+                    let rows = &mut luma[2 * pair * strides[0]..];
+                    let u = &mut u[pair * strides[1]..];
+                    let v = v.get_mut(pair * strides[2]..).unwrap_or(&mut []);
+                    write_pair::<F>(paint, y, rows, strides[0], [u, v]);
+                }
+            },
+        );
+    };
+    let luma = luma
+        .data
+        .par_chunks_mut(strides[0] * BAND_ROWS)
+        .zip(0..n_bands);
+    let chroma = chroma.data.par_chunks_mut(strides[1] * BAND_ROWS / 2);
+    if format.pixels == PixelFormat::I420 {
+        let third = third.data.par_chunks_mut(strides[2] * BAND_ROWS / 2);
+        luma.zip(chroma)
+            .zip(third)
+            .for_each(|(((luma, idx), u), v)| band(idx, luma, u, v));
+    } else {
+        luma.zip(chroma)
+            .for_each(|((luma, idx), uv)| band(idx, luma, uv, &mut []));
+    }
+}
+
+/// Writes luma rows `y` and, if there is one, `y + 1`, and the chroma row between them.
+#[inline(always)]
+fn write_pair<F: Chroma420>(
+    paint: &Paint<'_>,
+    y: usize,
+    luma_rows: &mut [u8],
+    luma_stride: usize,
+    mut chroma_rows: [&mut [u8]; 2],
+) {
+    let (width, height) = (paint.source.format().width, paint.source.format().height);
+    let n_rows = 2.min(height - y);
+    for x in (0..width).step_by(TILE_PX) {
+        let n_px = TILE_PX.min(width - x);
+        // Channels of the tile, summed over the rows: what chroma is made of.
+        let mut sums = [[0.0; WIDE_PX]; 3];
+        for row_idx in 0..n_rows {
+            let values = tile(paint, y + row_idx, x, n_px);
+            for (sums, values) in sums.iter_mut().zip(&values) {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum += value;
+                }
+            }
+            let mut luma = [0.0; TILE_PX];
+            let [a, b, c] = &values;
+            let [ka, kb, kc] = paint.map.rows[0];
+            for (((luma, a), b), c) in luma.iter_mut().zip(&a[1..]).zip(&b[1..]).zip(&c[1..]) {
+                *luma = ka * a + kb * b + kc * c + paint.map.offset[0];
+            }
+            if paint.look.strength < 1.0 {
+                let mut photo = [0.0; TILE_PX];
+                F::luma(paint.source, y + row_idx, x, &mut photo[..n_px]);
+                fade(&photo, &mut luma, paint.look.strength);
+            }
+            F::put_luma(&mut luma_rows[row_idx * luma_stride..], x, &luma[..n_px]);
+        }
+
+        let n_chroma = n_px.div_ceil(2);
+        let mut photo = [[0.0; TILE_PX / 2]; 2];
+        if paint.look.keep_colors || paint.look.strength < 1.0 {
+            let [u, v] = &mut photo;
+            F::chroma(
+                paint.source,
+                y / 2,
+                x / 2,
+                &mut u[..n_chroma],
+                &mut v[..n_chroma],
+            );
+        }
+        let mut chroma = [[0.0; TILE_PX / 2]; 2];
+        if paint.look.keep_colors {
+            chroma = photo;
+        } else {
+            let scale = 0.25 / n_rows as f32;
+            let means = sums.map(|sums| decimate(&sums, n_px, scale));
+            for (idx, chroma) in chroma.iter_mut().enumerate() {
+                let [ka, kb, kc] = paint.map.rows[idx + 1];
+                let [a, b, c] = &means;
+                for (((chroma, a), b), c) in chroma.iter_mut().zip(a).zip(b).zip(c) {
+                    *chroma = ka * a + kb * b + kc * c + paint.map.offset[idx + 1];
+                }
+            }
+            if paint.look.strength < 1.0 {
+                for (photo, chroma) in photo.iter().zip(&mut chroma) {
+                    fade(photo, chroma, paint.look.strength);
+                }
+            }
+        }
+        let [u_row, v_row] = &mut chroma_rows;
+        let [u, v] = &chroma;
+        F::put_chroma([u_row, v_row], x / 2, &u[..n_chroma], &v[..n_chroma]);
+    }
+}
+
+/// Values of the pixel left of `x` and of `n_px` pixels from `x` on, cut to the bounds.
+#[inline(always)]
+fn tile(paint: &Paint<'_>, y: usize, x: usize, n_px: usize) -> [[f32; WIDE_PX]; 3] {
+    let mut values = [[0.0; WIDE_PX]; 3];
+    let (low, high) = paint.bounds;
+    for (c, values) in values.iter_mut().enumerate() {
+        let row = paint.planes.row(c, y);
+        values[0] = row[x.saturating_sub(1)].max(low).min(high);
+        for (value, &sample) in values[1..].iter_mut().zip(&row[x..x + n_px]) {
+            *value = sample.max(low).min(high);
+        }
+    }
+    values
+}
+
+/// Every other value, weighted 1 2 1 with its neighbours and scaled; `wide` starts one pixel to the left.
+#[inline(always)]
+fn decimate(wide: &[f32; WIDE_PX], n_px: usize, scale: f32) -> [f32; TILE_PX / 2] {
+    let mut wide = *wide;
+    if n_px < TILE_PX {
+        wide[n_px + 1] = wide[n_px];
+    }
+    let mut out = [0.0; TILE_PX / 2];
+    let (pairs, _) = wide.as_chunks::<2>();
+    let right = wide[2..].iter().step_by(2);
+    for ((out, &[left, centre]), right) in out.iter_mut().zip(pairs).zip(right) {
+        *out = (left + 2.0 * centre + right) * scale;
+    }
+    out
+}
+
+#[inline(always)]
+fn fade(photo: &[f32], paint: &mut [f32], strength: f32) {
+    for (paint, photo) in paint.iter_mut().zip(photo) {
+        *paint = photo + strength * (*paint - photo);
+    }
+}
+
+fn write_packed<const BYTES: usize, const RED: usize, const ALPHA: bool>(
+    paint: &Paint<'_>,
+    target: &mut FrameMut<'_>,
+) {
+    let height = target.format().height;
+    let plane = &mut target.planes()[0];
+    let stride = plane.stride_bytes;
+    let arch = pulp::Arch::new();
+    let n_bands = height.div_ceil(BAND_ROWS);
+    plane
+        .data
+        .par_chunks_mut(stride * BAND_ROWS)
+        .zip(0..n_bands)
+        .for_each(|(rows, band_idx)| {
+            arch.dispatch(
+                #[inline(always)]
+                || {
+                    let first = band_idx * BAND_ROWS;
+                    for y in first..height.min(first + BAND_ROWS) {
+                        let row = &mut rows[(y - first) * stride..];
+                        write_packed_row::<BYTES, RED, ALPHA>(paint, y, row);
+                    }
+                },
+            );
+        });
+}
+
+#[inline(always)]
+fn write_packed_row<const BYTES: usize, const RED: usize, const ALPHA: bool>(
+    paint: &Paint<'_>,
+    y: usize,
+    row: &mut [u8],
+) {
+    let format = paint.source.format();
+    let luma = format.matrix.luma();
+    let (low, high) = paint.bounds;
+    let photo_row = paint.source.row(0, y);
+    for x in (0..format.width).step_by(TILE_PX) {
+        let n_px = TILE_PX.min(format.width - x);
+        let bytes = x * BYTES..(x + n_px) * BYTES;
+        let mut codes = [[0.0; TILE_PX]; 3];
+        let [a, b, c] = [0, 1, 2].map(|c| &paint.planes.row(c, y)[x..x + n_px]);
+        let [red, green, blue] = &mut codes;
+        let out = red.iter_mut().zip(green).zip(blue);
+        for (((red, green), blue), ((a, b), c)) in out.zip(a.iter().zip(b).zip(c)) {
+            let values = [*a, *b, *c].map(|value| value.max(low).min(high));
+            [*red, *green, *blue] = paint.map.apply(values);
+        }
+        if paint.look.keep_colors || paint.look.strength < 1.0 {
+            let mut photo = [[0.0; TILE_PX]; 3];
+            unpack::<BYTES, RED>(&photo_row[bytes.clone()], &mut photo);
+            if paint.look.keep_colors {
+                recolour(&photo, &mut codes, luma);
+            }
+            for (photo, codes) in photo.iter().zip(&mut codes) {
+                fade(photo, codes, paint.look.strength);
+            }
+        }
+        let [red, green, blue] = &codes;
+        let pixels = row[bytes.clone()].chunks_exact_mut(BYTES);
+        for (((&red, &green), &blue), pixel) in red.iter().zip(green).zip(blue).zip(pixels) {
+            pixel[RED] = to_u8(red);
+            pixel[1] = to_u8(green);
+            pixel[2 - RED] = to_u8(blue);
+            if BYTES == 4 {
+                pixel[3] = 255;
+            }
+        }
+        if ALPHA {
+            let photo = photo_row[bytes.clone()].chunks_exact(BYTES);
+            for (pixel, photo) in row[bytes].chunks_exact_mut(BYTES).zip(photo) {
+                pixel[3] = photo[3];
+            }
+        }
+    }
+}
+
+/// Gives the photo the paint's luma: one step along grey for all three channels, so that chroma stays.
+#[inline(always)]
+fn recolour(photo: &[[f32; TILE_PX]; 3], codes: &mut [[f32; TILE_PX]; 3], [kr, kg, kb]: [f32; 3]) {
+    for px in 0..TILE_PX {
+        let step = kr * (codes[0][px] - photo[0][px])
+            + kg * (codes[1][px] - photo[1][px])
+            + kb * (codes[2][px] - photo[2][px]);
+        for (codes, photo) in codes.iter_mut().zip(photo) {
+            codes[px] = photo[px] + step;
+        }
+    }
+}

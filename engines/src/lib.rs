@@ -1,0 +1,57 @@
+//! Pictures in, pictures out: repaints video frames with style networks.
+//!
+//! ```text
+//! Frame → upload → infer → download → Frame
+//! ```
+//!
+//! [`styles::find`] reads a style, [`open`] makes an [`Engine`] of it for one format of frames, and
+//! [`Engine::submit`] and [`Engine::receive`] carry frames through. This crate knows nothing of GStreamer, of
+//! command lines and of picture files.
+//!
+//! ```no_run
+//! use engines::{Frame, FrameFormat, FrameMut, Matrix, PixelFormat, Plane, PlaneMut, Quality, Range};
+//!
+//! # fn main() -> engines::Result<()> {
+//! let (photo, mut painting) = (vec![0; 640 * 360 * 3], vec![0; 640 * 360 * 3]);
+//! let format = FrameFormat::new(PixelFormat::Rgb, 640, 360, Matrix::Bt709, Range::Full)?;
+//! let photo = Frame::new(format, &[Plane { data: &photo, stride_bytes: 640 * 3 }])?;
+//! let plane = PlaneMut { data: &mut painting, stride_bytes: 640 * 3 };
+//! let mut painting = FrameMut::new(format, [plane])?;
+//!
+//! let model = engines::styles::find("starry-night", Quality::Best)?;
+//! let mut engine = engines::open(&model, &format, &engines::Settings::default())?;
+//! engine.submit(&photo)?;
+//! assert!(engine.receive(&photo, &mut painting)?);
+//! # Ok(())
+//! # }
+//! ```
+
+mod backend;
+mod colour;
+mod convert;
+mod engine;
+mod error;
+mod frame;
+mod geometry;
+mod memory;
+mod model;
+mod onnx;
+mod settings;
+mod sidecar;
+mod stats;
+pub mod styles;
+mod stylizer;
+
+pub use backend::cpu::{NetworkAlone, Runtime};
+pub use engine::{Engine, measure, network_alone, open, probe};
+pub use error::{Error, Result};
+pub use frame::{
+    Frame, FrameFormat, FrameMut, MAX_SIZE_PX, MIN_SIZE_PX, Matrix, PixelFormat, Plane, PlaneMut,
+    Range,
+};
+pub use model::{
+    Channels, ConstantInput, Convention, Known, Layout, Model, Origin, Size, ValueRange,
+};
+pub use settings::{Look, Precision, Quality, Settings};
+pub use sidecar::Sidecar;
+pub use stats::{Stage, Stats, Times};

@@ -1,0 +1,145 @@
+//! What a user can choose. The words are those of the element's properties and the command line's flags.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// Size of network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Quality {
+    /// Keeps up with 1280x720 on a few cores.
+    #[default]
+    Balanced,
+    /// The finest paint.
+    Best,
+}
+
+/// Number format in which the network computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// Half where the processor has it and a built-in picture agrees with `f32` to 40 dB.
+    #[default]
+    Auto,
+    /// 32 bit floating point.
+    F32,
+    /// bfloat16 or float16, whichever the processor has.
+    Half,
+}
+
+impl Quality {
+    /// Every size, smallest first.
+    pub const ALL: [Self; 2] = [Self::Balanced, Self::Best];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Balanced => "balanced",
+            Self::Best => "best",
+        }
+    }
+}
+
+impl Precision {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::F32, Self::Half];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::Half => "half",
+        }
+    }
+}
+
+impl fmt::Display for Quality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Quality {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|quality| quality.name() == word)
+            .ok_or_else(|| Error::Setting {
+                name: "quality",
+                found: word.to_owned(),
+                wanted: "balanced or best",
+            })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|precision| precision.name() == word)
+            .ok_or_else(|| Error::Setting {
+                name: "precision",
+                found: word.to_owned(),
+                wanted: "auto, f32 or half",
+            })
+    }
+}
+
+/// What is fixed when an engine is opened; another value needs another engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Height in pixels at which the network works, 0 = the frame's own.
+    pub processing_size: usize,
+    /// Number format in which the network computes.
+    pub precision: Precision,
+}
+
+/// What changes from one frame to the next without a new engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// How much of the painting replaces the photo, `0.0..=1.0`.
+    pub strength: f32,
+    /// Paint in the colours of the input: its chroma stays.
+    pub keep_colors: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            strength: 1.0,
+            keep_colors: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_back() {
+        for quality in Quality::ALL {
+            assert_eq!(quality.name().parse::<Quality>().unwrap(), quality);
+        }
+        for precision in Precision::ALL {
+            assert_eq!(precision.name().parse::<Precision>().unwrap(), precision);
+        }
+    }
+
+    #[test]
+    fn unknown_words_name_the_choices() {
+        let error = "superb".parse::<Quality>().unwrap_err().to_string();
+        assert_eq!(error, "quality is superb, wanted balanced or best");
+    }
+}

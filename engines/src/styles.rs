@@ -1,0 +1,296 @@
+//! Finding, listing and installing styles: the ones that the library carries, and the user's own.
+//!
+//! Names are looked up in `IMPASTO_STYLE_PATH`, then in the user's data folder, then in the bundle. A file
+//! `NAME.onnx` is a style in one size, `NAME.QUALITY.onnx` one size of a style.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::settings::Quality;
+use crate::sidecar::Sidecar;
+
+/// The style that is used when nobody chooses.
+pub const DEFAULT: &str = "starry-night";
+
+/// File stem and bytes of every bundled network.
+const BUNDLE: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundle.rs"));
+
+/// A style that [`list`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Name by which [`find`] finds it.
+    pub name: String,
+    /// Its sizes, smallest first; empty for a style of one size.
+    pub qualities: Vec<Quality>,
+    /// Folder of its files, `None` for bundled styles.
+    pub folder: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Bundle(&'static [u8]),
+    File(&'a Path),
+}
+
+/// Whether `style` is the path of a file and no name.
+pub fn is_path(style: &str) -> bool {
+    style.contains('/') || style.ends_with(".onnx")
+}
+
+/// Reads the network of a style. `style` is a name or the path of an `.onnx` file; `quality` chooses among the
+/// sizes of a style that has several, and says nothing to one that has one.
+///
+/// # Errors
+/// [`Error::StyleNotFound`], [`Error::QualityNotFound`], and those of [`Model::read`].
+pub fn find(style: &str, quality: Quality) -> Result<Model> {
+    if is_path(style) {
+        return Model::read(Path::new(style));
+    }
+    let files = files()?;
+    let sizes: BTreeMap<Option<Quality>, Place<'_>> = folders_first(&files)
+        .filter(|(name, ..)| *name == style)
+        .map(|(_, quality, place)| (quality, place))
+        .rev()
+        .collect();
+    if sizes.is_empty() {
+        let names: Vec<String> = list()?.into_iter().map(|listed| listed.name).collect();
+        return Err(Error::StyleNotFound {
+            name: style.to_owned(),
+            known: names.join(", "),
+        });
+    }
+    let Some(place) = sizes.get(&Some(quality)).or_else(|| sizes.get(&None)) else {
+        let known: Vec<_> = sizes
+            .keys()
+            .flatten()
+            .map(|quality| quality.name())
+            .collect();
+        return Err(Error::QualityNotFound {
+            name: style.to_owned(),
+            wanted: quality.name(),
+            known: known.join(", "),
+        });
+    };
+    match place {
+        Place::Bundle(bytes) => {
+            Model::parse(style.to_owned(), (*bytes).into(), &Sidecar::default())
+        }
+        Place::File(path) => Model::read(path),
+    }
+}
+
+/// Every style that a name finds, in alphabetical order.
+///
+/// # Errors
+/// [`Error::File`] if a folder of styles cannot be read.
+pub fn list() -> Result<Vec<Listed>> {
+    let files = files()?;
+    let mut found: BTreeMap<&str, Listed> = BTreeMap::new();
+    for (name, quality, place) in folders_first(&files) {
+        let folder = match place {
+            Place::Bundle(_) => None,
+            Place::File(path) => path.parent().map(Path::to_owned),
+        };
+        let listed = found.entry(name).or_insert_with(|| Listed {
+            name: name.to_owned(),
+            qualities: Vec::new(),
+            folder,
+        });
+        listed.qualities.extend(quality);
+    }
+    let mut listed: Vec<_> = found.into_values().collect();
+    for style in &mut listed {
+        style.qualities.sort();
+        style.qualities.dedup();
+    }
+    Ok(listed)
+}
+
+/// Installs a network in the user's data folder under `name`, with what `told` adds to its own sidecar, and
+/// returns the path of its new home. The network is read first: what would not work is not installed.
+///
+/// # Errors
+/// [`Error::Setting`] for a name that is no plain word, [`Error::File`], and those of [`Model::read`].
+pub fn add(file: &Path, name: &str, told: Sidecar) -> Result<PathBuf> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if name.is_empty() || !name.chars().all(plain) {
+        return Err(Error::Setting {
+            name: "the style's name",
+            found: format!("`{name}`"),
+            wanted: "small letters, digits, - and _",
+        });
+    }
+    let mut sidecar = Sidecar::beside(file)?;
+    sidecar.overlay(told);
+    let model = Model::read_with(file, &sidecar)?;
+
+    let folder = data_folder().ok_or(Error::Setting {
+        name: "HOME",
+        found: "unset".to_owned(),
+        wanted: "the user's home folder",
+    })?;
+    let folder = folder.join("styles");
+    let stem = match model.metadata("quality").map(str::parse::<Quality>) {
+        Some(Ok(quality)) => format!("{name}.{quality}"),
+        _ => name.to_owned(),
+    };
+    let target = folder.join(format!("{stem}.onnx"));
+    fs::create_dir_all(&folder).map_err(|source| Error::File {
+        action: "making",
+        path: folder,
+        source,
+    })?;
+    if sidecar == Sidecar::default() {
+        remove_stale(&Sidecar::path_for(&target))?;
+    } else {
+        write_whole(&Sidecar::path_for(&target), sidecar.to_toml().as_bytes())?;
+    }
+    write_whole(&target, &model.bytes)?;
+    Ok(target)
+}
+
+/// The user's folder for styles and runtimes, `$XDG_DATA_HOME/impasto` or `~/.local/share/impasto`.
+pub fn data_folder() -> Option<PathBuf> {
+    let absolute = |key| {
+        env::var_os(key)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let data =
+        absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")))?;
+    Some(data.join("impasto"))
+}
+
+fn remove_stale(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
+            action: "removing",
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes beside the target and renames, so that nobody ever reads half a file.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = path.with_extension("partial");
+    fs::write(&partial, bytes)
+        .and_then(|()| fs::rename(&partial, path))
+        .map_err(|source| {
+            let _ = fs::remove_file(&partial);
+            Error::File {
+                action: "writing",
+                path: path.to_owned(),
+                source,
+            }
+        })
+}
+
+/// Name and size of all style files outside the bundle, folders in order of precedence.
+fn files() -> Result<Vec<PathBuf>> {
+    let search = env::var_os("IMPASTO_STYLE_PATH").unwrap_or_default();
+    let folders = env::split_paths(&search)
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .chain(data_folder().map(|folder| folder.join("styles")));
+    let mut files = Vec::new();
+    for folder in folders {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(source) => {
+                return Err(Error::File {
+                    action: "reading",
+                    path: folder,
+                    source,
+                });
+            }
+        };
+        let mut found: Vec<_> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "onnx")
+            })
+            .collect();
+        found.sort();
+        files.append(&mut found);
+    }
+    Ok(files)
+}
+
+/// Name, size and place of every style file; what comes first wins. A name found in a folder hides the
+/// whole style of that name behind it, so that two makers' sizes never mix.
+fn folders_first(
+    files: &[PathBuf],
+) -> impl DoubleEndedIterator<Item = (&str, Option<Quality>, Place<'_>)> {
+    let own = files.iter().filter_map(|path| {
+        let (name, quality) = split_stem(path.file_stem()?.to_str()?);
+        Some((name, quality, path.parent(), Place::File(path)))
+    });
+    let bundled = BUNDLE.iter().map(|(stem, bytes)| {
+        let (name, quality) = split_stem(stem);
+        (name, quality, None, Place::Bundle(bytes))
+    });
+    let mut homes: BTreeMap<&str, Option<&Path>> = BTreeMap::new();
+    let mut visible = Vec::new();
+    for (name, quality, home, place) in own.chain(bundled) {
+        if *homes.entry(name).or_insert(home) == home {
+            visible.push((name, quality, place));
+        }
+    }
+    visible.into_iter()
+}
+
+fn split_stem(stem: &str) -> (&str, Option<Quality>) {
+    match stem.rsplit_once('.') {
+        Some((name, quality)) => match quality.parse() {
+            Ok(quality) => (name, Some(quality)),
+            Err(_) => (stem, None),
+        },
+        None => (stem, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_style_is_bundled_in_every_quality() {
+        for quality in Quality::ALL {
+            let model = find(DEFAULT, quality).unwrap();
+            assert_eq!(model.metadata("quality"), Some(quality.name()));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let error = find("no-such-style", Quality::Best)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("no-such-style") && error.contains(DEFAULT),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn stems_tell_name_and_quality() {
+        assert_eq!(
+            split_stem("great-wave.best"),
+            ("great-wave", Some(Quality::Best))
+        );
+        assert_eq!(split_stem("candy.v2"), ("candy.v2", None));
+        assert_eq!(split_stem("candy"), ("candy", None));
+    }
+
+    #[test]
+    fn paths_are_told_from_names() {
+        assert!(is_path("./x.onnx") && is_path("x.onnx") && is_path("styles/x"));
+        assert!(!is_path("starry-night"));
+    }
+}
