@@ -1,0 +1,557 @@
+/**
+ * SECTION:element-styletransfer
+ *
+ * Repaints video with a style network.
+ *
+ * ```bash
+ * gst-launch-1.0 videotestsrc pattern=ball ! styletransfer style=starry-night ! videoconvert ! autovideosink
+ * ```
+ */
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+use gst_base::subclass::base_transform::{
+    BaseTransformMode, GenerateOutputSuccess, InputBuffer, PrepareOutputBufferSuccess,
+};
+use gst_base::subclass::prelude::*;
+
+use super::painter::{Change, Painter};
+use super::settings::Settings;
+use super::{Precision, Quality};
+use crate::{error, frame};
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "styletransfer",
+        gst::DebugColorFlags::empty(),
+        Some("repaints video with a style network"),
+    )
+});
+
+/// Frames between two looks at whether the latency has changed.
+const LATENCY_CHECK_FRAMES: u64 = 30;
+
+#[derive(Default, glib::Properties)]
+#[properties(wrapper_type = super::StyleTransfer)]
+pub struct StyleTransfer {
+    #[property(name = "style", get, set, type = String, member = style, nick = "Style",
+        blurb = "Name of a bundled or installed style, or path of an .onnx file (`impasto styles` lists the names)",
+        default = Some(engines::styles::DEFAULT), mutable_playing)]
+    #[property(name = "strength", get, set, type = f32, member = strength, nick = "Strength",
+        blurb = "How much of the painting replaces the photo: 0 lets frames through untouched, 1 is all paint",
+        minimum = 0.0, maximum = 1.0, default = 1.0, controllable, mutable_playing)]
+    #[property(name = "keep-colors", get, set, type = bool, member = keep_colors, nick = "Keep colors",
+        blurb = "Paint in the colours of the input: its chroma stays, its luma is painted",
+        default = false, controllable, mutable_playing)]
+    #[property(name = "quality", get, set, type = Quality, member = quality, nick = "Quality",
+        blurb = "Size of network, for styles that have several",
+        builder(Quality::default()).controllable().mutable_playing())]
+    #[property(name = "processing-size", get, set, type = u32, member = processing_size, nick = "Processing size",
+        blurb = "Height in pixels at which the network works (16 to 8192), 0 = the frame's own; the paint is scaled to the frame, so smaller is faster and gives larger strokes",
+        minimum = 0, maximum = 8192, default = 0, controllable, mutable_playing)]
+    #[property(name = "precision", get, set, type = Precision, member = precision, nick = "Precision",
+        blurb = "Number format in which the network computes",
+        builder(Precision::default()).mutable_ready())]
+    settings: Mutex<Settings>,
+
+    #[property(name = "active-engine", get = Self::active_engine, type = String, nick = "Active engine",
+        blurb = "Where and how the network runs: processor, library, number format, size; empty before caps are negotiated")]
+    painter: Mutex<Option<Painter>>,
+
+    counts: Counts,
+    /// Nanoseconds that the latency answer adds for one frame.
+    frame_time: AtomicU64,
+    is_live: AtomicBool,
+}
+
+#[derive(Default)]
+struct Counts {
+    frames_in: AtomicU64,
+    frames_out: AtomicU64,
+    frames_late: AtomicU64,
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for StyleTransfer {
+    const NAME: &'static str = "GstStyleTransfer";
+    type Type = super::StyleTransfer;
+    type ParentType = gst_base::BaseTransform;
+}
+
+// Written out and not derived as a whole, because a structure has no derived property.
+impl ObjectImpl for StyleTransfer {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+                .nick("Statistics")
+                .blurb(
+                    "Counts frames-in, frames-out and frames-late (dropped before painting), and median, p95 and p99 of each stage (upload, infer, download) in nanoseconds over the last 300 frames",
+                )
+                .read_only()
+                .build();
+            StyleTransfer::derived_properties()
+                .iter()
+                .cloned()
+                .chain([stats])
+                .collect()
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        self.derived_set_property(id, value, pspec);
+    }
+
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            "stats" => self.stats().to_value(),
+            _ => self.derived_property(id, pspec),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        self.obj().set_qos(true);
+    }
+}
+
+impl GstObjectImpl for StyleTransfer {}
+
+impl ElementImpl for StyleTransfer {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Style transfer",
+                "Filter/Effect/Video",
+                "Repaints video in the style of a painting with a neural network",
+                "The Impasto developers",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let side = engines::MIN_SIZE_PX as i32..=engines::MAX_SIZE_PX as i32;
+            let caps = gst_video::VideoCapsBuilder::new()
+                .format_list(frame::formats())
+                .width_range(side.clone())
+                .height_range(side)
+                .build();
+            [
+                ("sink", gst::PadDirection::Sink),
+                ("src", gst::PadDirection::Src),
+            ]
+            .into_iter()
+            .map(|(name, direction)| {
+                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
+                    .expect("name, direction and caps are valid")
+            })
+            .collect()
+        });
+        &TEMPLATES
+    }
+}
+
+impl BaseTransformImpl for StyleTransfer {
+    const MODE: BaseTransformMode = BaseTransformMode::NeverInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        self.counts.frames_in.store(0, Ordering::Relaxed);
+        self.counts.frames_out.store(0, Ordering::Relaxed);
+        self.counts.frames_late.store(0, Ordering::Relaxed);
+        // A style that does not exist is told now, not when the first frame comes.
+        let order = self.settings().order();
+        engines::styles::find(&order.style, order.quality)
+            .map_err(|error| error::message(&error))?;
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        *self.painter() = None;
+        self.frame_time.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn unit_size(&self, caps: &gst::Caps) -> Option<usize> {
+        gst_video::VideoInfo::from_caps(caps)
+            .map(|info| info.size())
+            .ok()
+    }
+
+    fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let info = gst_video::VideoInfo::from_caps(incaps)
+            .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} are no video"))?;
+        let format = frame::format_of(&info).map_err(|reason| {
+            gst::element_imp_error!(self, gst::StreamError::Format, ["{reason}"]);
+            gst::loggable_error!(CAT, "{reason}")
+        })?;
+        let order = self.settings().order();
+        let fits = |painter: &Painter| painter.fits(&order, &format) && *painter.info() == info;
+        if self.painter().as_ref().is_some_and(fits) {
+            return Ok(());
+        }
+        let opened = Painter::open(order.clone(), info, format);
+        let painter = opened.map_err(|error| {
+            self.post_error_message(error::message(&error));
+            gst::loggable_error!(CAT, "{error}")
+        })?;
+        gst::info!(
+            CAT,
+            imp = self,
+            "painting `{}` on {}",
+            order.style,
+            painter.engine().describe()
+        );
+        self.note_frame_time(painter.engine().frame_time(), painter.info());
+        *self.painter() = Some(painter);
+        Ok(())
+    }
+
+    fn submit_input_buffer(
+        &self,
+        is_discont: bool,
+        buffer: gst::Buffer,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        self.take_controlled_values(&buffer);
+        self.counts.frames_in.fetch_add(1, Ordering::Relaxed);
+        let settings = self.settings().clone();
+        self.switch_passthrough(settings.is_off());
+        let queued = self.parent_submit_input_buffer(is_discont, buffer)?;
+        if queued == gst::FlowSuccess::CustomSuccess {
+            self.counts.frames_late.fetch_add(1, Ordering::Relaxed);
+            return Ok(queued);
+        }
+        self.follow(&settings);
+        if settings.is_off() {
+            return Ok(queued);
+        }
+        let Some(buffer) = self.take_queued_buffer() else {
+            return Ok(queued);
+        };
+        let submitted = match self.painter().as_mut() {
+            Some(painter) => painter.submit(buffer, settings.look()),
+            None => return Err(gst::FlowError::NotNegotiated),
+        };
+        submitted.map_err(|message| self.fail(message))?;
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    fn generate_output(&self) -> Result<GenerateOutputSuccess, gst::FlowError> {
+        let oldest = self
+            .painter()
+            .as_ref()
+            .and_then(|painter| painter.oldest().cloned());
+        let Some(source) = oldest else {
+            // Nothing is inside the engine: either there is nothing to do, or the frame goes through.
+            let passed = self.parent_generate_output();
+            if matches!(passed, Ok(GenerateOutputSuccess::Buffer(_))) {
+                self.counts.frames_out.fetch_add(1, Ordering::Relaxed);
+            }
+            return passed;
+        };
+        let mut target = match self.prepare_output_buffer(InputBuffer::Readable(&source))? {
+            PrepareOutputBufferSuccess::Buffer(buffer) => buffer,
+            PrepareOutputBufferSuccess::InputBuffer => {
+                source.copy_deep().map_err(|_| gst::FlowError::Error)?
+            }
+        };
+        drop(source);
+        let received = match self.painter().as_mut() {
+            Some(painter) => painter.receive(target.make_mut()),
+            None => return Err(gst::FlowError::Flushing),
+        };
+        if !received.map_err(|message| self.fail(message))? {
+            return Ok(GenerateOutputSuccess::NoOutput);
+        }
+        let n_out = self.counts.frames_out.fetch_add(1, Ordering::Relaxed) + 1;
+        if n_out.is_multiple_of(LATENCY_CHECK_FRAMES) {
+            self.check_latency();
+        }
+        Ok(GenerateOutputSuccess::Buffer(target))
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        use gst::EventView;
+
+        match event.view() {
+            EventView::Eos(_) | EventView::Caps(_) | EventView::Segment(_) | EventView::Gap(_) => {
+                if let Err(error) = self.drain() {
+                    gst::debug!(
+                        CAT,
+                        imp = self,
+                        "draining before {}: {error}",
+                        event.type_()
+                    );
+                }
+            }
+            EventView::FlushStop(_) => {
+                if let Some(painter) = self.painter().as_mut() {
+                    painter.reset();
+                }
+            }
+            _ => (),
+        }
+        self.parent_sink_event(event)
+    }
+
+    fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        if !BaseTransformImplExt::parent_query(self, direction, query) {
+            return false;
+        }
+        if let gst::QueryViewMut::Latency(latency) = query.view_mut() {
+            let (is_live, min, max) = latency.result();
+            self.is_live.store(is_live, Ordering::Relaxed);
+            if is_live && !self.obj().is_passthrough() {
+                let own = gst::ClockTime::from_nseconds(self.frame_time.load(Ordering::Relaxed));
+                latency.set(is_live, min + own, max.map(|max| max + own));
+            }
+        }
+        true
+    }
+
+    fn propose_allocation(
+        &self,
+        decide_query: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        self.parent_propose_allocation(decide_query, query)?;
+        if decide_query.is_none() {
+            return Ok(());
+        }
+        let (Some(caps), needs_pool) = query.get_owned() else {
+            return Err(gst::loggable_error!(CAT, "allocation query without caps"));
+        };
+        let info = gst_video::VideoInfo::from_caps(&caps)?;
+        let pool = needs_pool
+            .then(|| video_pool(&caps, &info, (0, 0)))
+            .transpose()?;
+        query.add_allocation_pool(pool.as_ref(), info.size() as u32, 0, 0);
+        query.add_allocation_meta::<gst_video::VideoMeta>(None);
+        Ok(())
+    }
+
+    fn decide_allocation(
+        &self,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        let (Some(caps), _) = query.get_owned() else {
+            return Err(gst::loggable_error!(CAT, "allocation query without caps"));
+        };
+        let info = gst_video::VideoInfo::from_caps(&caps)?;
+        let offered = query
+            .allocation_pools()
+            .next()
+            .map(|(pool, size, min, max)| (pool.clone(), size.max(info.size() as u32), min, max));
+        let is_offered = offered.is_some();
+        let (pool, size, min, max) = offered.unwrap_or((None, info.size() as u32, 0, 0));
+        let takes_meta = query
+            .find_allocation_meta::<gst_video::VideoMeta>()
+            .is_some();
+        let pool = match pool {
+            Some(pool) => pool,
+            None => video_pool(&caps, &info, (min, max))?,
+        };
+        let mut config = pool.config();
+        config.set_params(Some(&caps), size, min, max);
+        if takes_meta {
+            config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str());
+        }
+        pool.set_config(config)?;
+        if is_offered {
+            query.set_nth_allocation_pool(0, Some(&pool), size, min, max);
+        } else {
+            query.add_allocation_pool(Some(&pool), size, min, max);
+        }
+        self.parent_decide_allocation(query)
+    }
+
+    fn transform_meta<'a>(
+        &self,
+        _outbuf: &mut gst::BufferRef,
+        _meta: gst::MetaRef<'a, gst::Meta>,
+        _inbuf: &'a gst::BufferRef,
+    ) -> bool {
+        // Size and format stay, so whatever is said about the picture stays true. Metas that describe
+        // memory do not come here.
+        true
+    }
+}
+
+impl StyleTransfer {
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn painter(&self) -> MutexGuard<'_, Option<Painter>> {
+        self.painter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn active_engine(&self) -> String {
+        self.painter()
+            .as_ref()
+            .map(|painter| painter.engine().describe())
+            .unwrap_or_default()
+    }
+
+    fn stats(&self) -> gst::Structure {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let mut stats = gst::Structure::builder("impasto-stats")
+            .field("frames-in", count(&self.counts.frames_in))
+            .field("frames-out", count(&self.counts.frames_out))
+            .field("frames-late", count(&self.counts.frames_late))
+            .build();
+        let painter = self.painter();
+        for stage in engines::Stage::ALL {
+            let times = painter
+                .as_ref()
+                .map(|painter| painter.engine().stats().times(stage))
+                .unwrap_or_default();
+            for (word, time) in [
+                ("median", times.median),
+                ("p95", times.p95),
+                ("p99", times.p99),
+            ] {
+                stats.set(format!("{}-{word}", stage.name()), time.as_nanos() as u64);
+            }
+        }
+        stats
+    }
+
+    /// Brings properties that are controlled to their values at the buffer's time.
+    fn take_controlled_values(&self, buffer: &gst::BufferRef) {
+        let obj = self.obj();
+        let segment = obj.segment();
+        let Some(segment) = segment.downcast_ref::<gst::ClockTime>() else {
+            return;
+        };
+        if let Some(time) = buffer.pts().and_then(|pts| segment.to_stream_time(pts)) {
+            // Fails where nothing is controlled.
+            let _ = obj.sync_values(time);
+        }
+    }
+
+    fn switch_passthrough(&self, is_off: bool) {
+        let obj = self.obj();
+        if obj.is_passthrough() != is_off {
+            gst::debug!(CAT, imp = self, "passthrough: {is_off}");
+            obj.set_passthrough(is_off);
+            // Upstream may use the pool of downstream only in passthrough.
+            obj.reconfigure_sink();
+            if self.is_live.load(Ordering::Relaxed) {
+                self.post_latency_changed();
+            }
+        }
+    }
+
+    /// Follows a change of style, quality or size in the background.
+    fn follow(&self, settings: &Settings) {
+        let order = settings.order();
+        let (change, described) = match self.painter().as_mut() {
+            Some(painter) => {
+                let change = painter.follow(&order);
+                if matches!(change, Some(Change::Done)) {
+                    self.note_frame_time(painter.engine().frame_time(), painter.info());
+                }
+                (change, painter.engine().describe())
+            }
+            None => return,
+        };
+        match change {
+            None => (),
+            Some(Change::Done) => {
+                gst::info!(CAT, imp = self, "painting `{}` on {described}", order.style);
+                self.obj().notify("active-engine");
+            }
+            Some(Change::Refused(error)) => {
+                gst::element_imp_warning!(
+                    self,
+                    gst::ResourceError::Settings,
+                    ("{error}; painting goes on as before"),
+                    ["asked for {order:?}"]
+                );
+            }
+        }
+    }
+
+    /// Pushes every frame inside the engine downstream.
+    fn drain(&self) -> Result<(), gst::FlowError> {
+        let drained = self.painter().as_mut().map_or(Ok(()), Painter::drain);
+        drained.map_err(|message| self.fail(message))?;
+        while self
+            .painter()
+            .as_ref()
+            .is_some_and(|painter| painter.oldest().is_some())
+        {
+            match self.generate_output()? {
+                GenerateOutputSuccess::Buffer(buffer) => self.obj().src_pad().push(buffer)?,
+                _ => break,
+            };
+        }
+        Ok(())
+    }
+
+    fn fail(&self, message: gst::ErrorMessage) -> gst::FlowError {
+        self.post_error_message(message);
+        gst::FlowError::Error
+    }
+
+    /// Keeps the time of one frame for the latency answer: at most one frame duration, because a frame
+    /// that takes longer delays the next, which no latency cures.
+    fn note_frame_time(&self, time: std::time::Duration, info: &gst_video::VideoInfo) {
+        let fps = info.fps();
+        let nanos = time.as_nanos() as u64;
+        let limit = match (u64::try_from(fps.numer()), u64::try_from(fps.denom())) {
+            (Ok(numer), Ok(denom)) if numer > 0 => 1_000_000_000 * denom / numer,
+            _ => u64::MAX,
+        };
+        self.frame_time.store(nanos.min(limit), Ordering::Relaxed);
+    }
+
+    /// Tells the pipeline when frames have come to take much longer or shorter than the latency answer says.
+    fn check_latency(&self) {
+        let told = self.frame_time.load(Ordering::Relaxed);
+        match self.painter().as_ref() {
+            Some(painter) => {
+                let stats = painter.engine().stats();
+                let median = engines::Stage::ALL
+                    .map(|stage| stats.times(stage).median)
+                    .iter()
+                    .sum();
+                self.note_frame_time(median, painter.info());
+            }
+            None => return,
+        }
+        let now = self.frame_time.load(Ordering::Relaxed);
+        if now.abs_diff(told) * 5 <= told {
+            // Small changes are not worth a new latency for the whole pipeline.
+            self.frame_time.store(told, Ordering::Relaxed);
+        } else if self.is_live.load(Ordering::Relaxed) {
+            self.post_latency_changed();
+        }
+    }
+
+    fn post_latency_changed(&self) {
+        let obj = self.obj();
+        let _ = obj.post_message(gst::message::Latency::builder().src(&*obj).build());
+    }
+}
+
+fn video_pool(
+    caps: &gst::Caps,
+    info: &gst_video::VideoInfo,
+    (min, max): (u32, u32),
+) -> Result<gst::BufferPool, gst::LoggableError> {
+    let pool = gst_video::VideoBufferPool::new();
+    let mut config = pool.config();
+    config.set_params(Some(caps), info.size() as u32, min, max);
+    config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str());
+    pool.set_config(config)?;
+    Ok(pool.upcast())
+}

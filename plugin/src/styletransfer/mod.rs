@@ -1,0 +1,66 @@
+//! The element `styletransfer`.
+
+use gst::glib;
+use gst::prelude::*;
+
+mod imp;
+mod painter;
+mod settings;
+
+/// Size of network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstStyleTransferQuality")]
+#[non_exhaustive]
+pub enum Quality {
+    /// Keeps up with 1280x720 on a few cores.
+    #[default]
+    #[enum_value(name = "Keeps up with 1280x720 on a few cores", nick = "balanced")]
+    Balanced,
+    /// The finest paint.
+    #[enum_value(name = "The finest paint", nick = "best")]
+    Best,
+}
+
+/// Number format in which the network computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstStyleTransferPrecision")]
+#[non_exhaustive]
+pub enum Precision {
+    /// Half where it agrees with `f32`.
+    #[default]
+    #[enum_value(
+        name = "Half where the processor has it and it agrees with f32 to 40 dB",
+        nick = "auto"
+    )]
+    Auto,
+    /// 32 bit floating point.
+    #[enum_value(name = "32 bit floating point", nick = "f32")]
+    F32,
+    /// bfloat16 or float16.
+    #[enum_value(
+        name = "bfloat16 or float16, whichever the processor has",
+        nick = "half"
+    )]
+    Half,
+}
+
+glib::wrapper! {
+    /// Repaints video with a style network.
+    pub struct StyleTransfer(ObjectSubclass<imp::StyleTransfer>)
+        @extends gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
+/// Registers the element.
+///
+/// # Errors
+/// If GStreamer refuses it.
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(
+        Some(plugin),
+        "styletransfer",
+        gst::Rank::NONE,
+        StyleTransfer::static_type(),
+    )
+}
