@@ -63,10 +63,11 @@ impl Cpu {
         let scaler = (geometry.scales(format.width, format.height)
             || (painted_width, painted_height) != size)
             .then(|| Scaler::new(format.width, format.height, geometry.window));
+        let runtime = probe()?;
         let description = format!(
             "cpu: {}, {}, {painted_width}x{painted_height}",
-            probe()?.name(),
-            precision.name()
+            runtime.name(),
+            precision.hint(&runtime)
         );
         Ok(Self {
             session,
