@@ -419,7 +419,7 @@ fn constants(
             let wanted = dims.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
             let values = sidecar.inputs.get(&port.name).ok_or_else(|| {
                 format!(
-                    "it has a second input `{}` of shape {dims:?}; give its values in the sidecar NAME.toml as [inputs] {} = [...]",
+                    "it has a second input `{}` of shape {dims:?}; give its values in the sidecar NAME.toml as [inputs] \"{}\" = [...]",
                     port.name, port.name
                 )
             })?;

@@ -134,7 +134,7 @@ mod tests {
     fn only_the_window_counts() {
         let mut stats = Stats::default();
         stats.time(Stage::Infer, || {
-            std::thread::sleep(Duration::from_millis(20))
+            std::thread::sleep(Duration::from_millis(20));
         });
         for _ in 0..WINDOW {
             stats.time(Stage::Infer, || ());

@@ -7,18 +7,18 @@ pub(crate) fn message(error: &Error) -> gst::ErrorMessage {
     let text = error.to_string();
     match error {
         Error::StyleNotFound { .. } | Error::QualityNotFound { .. } => {
-            gst::error_msg!(gst::ResourceError::NotFound, ["{text}"])
+            gst::error_msg!(gst::ResourceError::NotFound, ("{text}"))
         }
         Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            gst::error_msg!(gst::ResourceError::NotFound, ["{text}"])
+            gst::error_msg!(gst::ResourceError::NotFound, ("{text}"))
         }
-        Error::File { .. } => gst::error_msg!(gst::ResourceError::Read, ["{text}"]),
+        Error::File { .. } => gst::error_msg!(gst::ResourceError::Read, ("{text}")),
         Error::Style { .. } | Error::Sidecar { .. } | Error::Setting { .. } => {
-            gst::error_msg!(gst::ResourceError::Settings, ["{text}"])
+            gst::error_msg!(gst::ResourceError::Settings, ("{text}"))
         }
-        Error::Memory { .. } => gst::error_msg!(gst::ResourceError::NoSpaceLeft, ["{text}"]),
-        Error::OpenVinoMissing { .. } => gst::error_msg!(gst::LibraryError::Init, ["{text}"]),
-        Error::Runtime { .. } => gst::error_msg!(gst::LibraryError::Failed, ["{text}"]),
-        _ => gst::error_msg!(gst::StreamError::Failed, ["{text}"]),
+        Error::Memory { .. } => gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}")),
+        Error::OpenVinoMissing { .. } => gst::error_msg!(gst::LibraryError::Init, ("{text}")),
+        Error::Runtime { .. } => gst::error_msg!(gst::LibraryError::Failed, ("{text}")),
+        _ => gst::error_msg!(gst::StreamError::Failed, ("{text}")),
     }
 }

@@ -22,11 +22,19 @@ pub(super) struct P010;
 ///
 /// Adding 2^23 leaves the rounded integer in the low bits of the sum, which vectorises where a
 /// saturating conversion does not.
+#[expect(
+    clippy::manual_clamp,
+    reason = "clamp keeps not-a-number, max and min do not"
+)]
 #[inline(always)]
 pub(super) fn to_u8(code: f32) -> u8 {
     (code.max(0.0).min(255.0) + 8_388_608.0).to_bits() as u8
 }
 
+#[expect(
+    clippy::manual_clamp,
+    reason = "clamp keeps not-a-number, max and min do not"
+)]
 #[inline(always)]
 fn to_p010(code: f32) -> [u8; 2] {
     let code = (code.max(0.0).min(1023.0) + 8_388_608.0).to_bits() as u16 & 0x3ff;

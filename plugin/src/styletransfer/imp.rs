@@ -189,7 +189,7 @@ impl BaseTransformImpl for StyleTransfer {
         let info = gst_video::VideoInfo::from_caps(incaps)
             .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} are no video"))?;
         let format = frame::format_of(&info).map_err(|reason| {
-            gst::element_imp_error!(self, gst::StreamError::Format, ["{reason}"]);
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{reason}"));
             gst::loggable_error!(CAT, "{reason}")
         })?;
         let order = self.settings().order();
@@ -329,10 +329,12 @@ impl BaseTransformImpl for StyleTransfer {
             return Err(gst::loggable_error!(CAT, "allocation query without caps"));
         };
         let info = gst_video::VideoInfo::from_caps(&caps)?;
-        let pool = needs_pool
-            .then(|| video_pool(&caps, &info, (0, 0)))
-            .transpose()?;
-        query.add_allocation_pool(pool.as_ref(), info.size() as u32, 0, 0);
+        let size = info.size() as u32;
+        let pool = needs_pool.then(|| gst_video::VideoBufferPool::new().upcast());
+        if let Some(pool) = &pool {
+            set_up(pool, &caps, size, (0, 0), true)?;
+        }
+        query.add_allocation_pool(pool.as_ref(), size, 0, 0);
         query.add_allocation_meta::<gst_video::VideoMeta>(None);
         Ok(())
     }
@@ -355,15 +357,14 @@ impl BaseTransformImpl for StyleTransfer {
             .find_allocation_meta::<gst_video::VideoMeta>()
             .is_some();
         let pool = match pool {
-            Some(pool) => pool,
-            None => video_pool(&caps, &info, (min, max))?,
+            Some(pool) if set_up(&pool, &caps, size, (min, max), takes_meta).is_ok() => pool,
+            // None was offered, or one that cannot hold these frames.
+            _ => {
+                let pool = gst_video::VideoBufferPool::new().upcast();
+                set_up(&pool, &caps, size, (min, max), takes_meta)?;
+                pool
+            }
         };
-        let mut config = pool.config();
-        config.set_params(Some(&caps), size, min, max);
-        if takes_meta {
-            config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str());
-        }
-        pool.set_config(config)?;
         if is_offered {
             query.set_nth_allocation_pool(0, Some(&pool), size, min, max);
         } else {
@@ -543,15 +544,18 @@ impl StyleTransfer {
     }
 }
 
-fn video_pool(
+/// Sets a pool up for video frames, with strides of its own choice if whoever reads them knows `VideoMeta`.
+fn set_up(
+    pool: &gst::BufferPool,
     caps: &gst::Caps,
-    info: &gst_video::VideoInfo,
+    size: u32,
     (min, max): (u32, u32),
-) -> Result<gst::BufferPool, gst::LoggableError> {
-    let pool = gst_video::VideoBufferPool::new();
+    takes_meta: bool,
+) -> Result<(), glib::BoolError> {
     let mut config = pool.config();
-    config.set_params(Some(caps), info.size() as u32, min, max);
-    config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str());
-    pool.set_config(config)?;
-    Ok(pool.upcast())
+    config.set_params(Some(caps), size, min, max);
+    if takes_meta {
+        config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str());
+    }
+    pool.set_config(config)
 }

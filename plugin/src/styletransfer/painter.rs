@@ -84,7 +84,7 @@ impl Painter {
                     self.next = Some(Next {
                         order: order.clone(),
                         opened,
-                    })
+                    });
                 }
                 Err(error) => {
                     self.refused = Some(order.clone());
@@ -168,7 +168,7 @@ impl Painter {
         .map_err(|error| {
             gst::error_msg!(
                 gst::ResourceError::Write,
-                ["output frame cannot be mapped: {error}"]
+                ("output frame cannot be mapped: {error}")
             )
         })?;
         let received = frame::readable(&mapped_source, self.format).and_then(|source| {
@@ -204,7 +204,7 @@ fn map<'a>(
     gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info).map_err(|error| {
         gst::error_msg!(
             gst::ResourceError::Read,
-            ["input frame cannot be mapped: {error}"]
+            ("input frame cannot be mapped: {error}")
         )
     })
 }
