@@ -184,7 +184,7 @@ impl Backend for Cpu {
     }
 }
 
-/// The network of a [`Cpu`] without the stages round it, for measuring what these add.
+/// The network of the CPU engine without the stages round it, for measuring what these add.
 pub struct NetworkAlone {
     backend: Cpu,
     input: Tensor,
