@@ -44,6 +44,18 @@ impl Affine {
         values_to_rgb(channels, range).then(&rgb_to_codes(format))
     }
 
+    /// The same map with `shift` added to what it gives.
+    pub(crate) fn shift_after(mut self, shift: f32) -> Self {
+        self.offset = self.offset.map(|offset| offset + shift);
+        self
+    }
+
+    /// The same map with `shift` added to what it takes.
+    pub(crate) fn shift_before(mut self, shift: f32) -> Self {
+        self.offset = self.apply([shift; 3]);
+        self
+    }
+
     fn then(&self, next: &Self) -> Self {
         let rows = next
             .rows
@@ -206,6 +218,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn shifts_are_part_of_the_map() {
+        let format = format(PixelFormat::Rgb, Matrix::Bt709, Range::Full);
+        let there =
+            Affine::into_network(&format, Channels::Rgb, ValueRange::Unit).shift_after(-0.5);
+        near(there.apply([0.0, 127.5, 255.0]), [-0.5, 0.0, 0.5], 1e-6);
+        let back = Affine::from_network(&format, Channels::Rgb, ValueRange::Unit).shift_before(0.5);
+        near(back.apply([-0.5, 0.0, 0.5]), [0.0, 127.5, 255.0], 1e-4);
     }
 
     #[test]

@@ -85,31 +85,9 @@ impl Geometry {
     }
 }
 
-/// Fills everything round the window of a plane by folding reflection: the picture is mirrored at its border
-/// pixels, again and again, so that a border may be wider than the picture.
-///
-/// `plane` holds rows of `stride` values; its window must already be filled.
-pub(crate) fn reflect(plane: &mut [f32], stride: usize, window: Window) {
-    let Window {
-        left,
-        top,
-        width,
-        height,
-    } = window;
-    for row in plane.chunks_exact_mut(stride).skip(top).take(height) {
-        for x in (0..left).chain(left + width..stride) {
-            row[x] = row[left + fold(x as isize - left as isize, width)];
-        }
-    }
-    let n_rows = plane.len() / stride;
-    for y in (0..top).chain(top + height..n_rows) {
-        let source = top + fold(y as isize - top as isize, height);
-        plane.copy_within(source * stride..(source + 1) * stride, y * stride);
-    }
-}
-
-/// Position of the mirror image of `i` within `0..n`.
-fn fold(i: isize, n: usize) -> usize {
+/// Position of the mirror image of `i` within `0..n`: a picture folded at its first and last pixel as often
+/// as needed.
+pub(crate) fn fold(i: isize, n: usize) -> usize {
     let period = 2 * (n - 1);
     let position = i.unsigned_abs() % period.max(1);
     position.min(period - position)
@@ -164,22 +142,5 @@ mod tests {
     fn reflection_folds_as_often_as_needed() {
         let folded: Vec<_> = (-5..8).map(|i| fold(i, 3)).collect();
         assert_eq!(folded, [1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1]);
-    }
-
-    #[test]
-    fn borders_mirror_the_picture() {
-        let window = Window {
-            left: 2,
-            top: 1,
-            width: 3,
-            height: 2,
-        };
-        let mut plane = vec![9.0; 7 * 4];
-        plane[7 + 2..7 + 5].copy_from_slice(&[1.0, 2.0, 3.0]);
-        plane[14 + 2..14 + 5].copy_from_slice(&[4.0, 5.0, 6.0]);
-        reflect(&mut plane, 7, window);
-        let first = [3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0];
-        let second = [6.0, 5.0, 4.0, 5.0, 6.0, 5.0, 4.0];
-        assert_eq!(plane, [second, first, second, first].concat());
     }
 }

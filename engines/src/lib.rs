@@ -41,6 +41,7 @@ mod sidecar;
 mod stats;
 pub mod styles;
 mod stylizer;
+mod trunk;
 
 pub use backend::cpu::{NetworkAlone, Runtime};
 pub use engine::{Engine, measure, network_alone, open, probe};

@@ -4,7 +4,7 @@
 //! the backend that runs it. Nothing here runs the network.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -233,14 +233,19 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(fail)?;
-    let metadata = file.metadata().map_err(fail)?;
+    let metadata = fs::metadata(path).map_err(fail)?;
     let refuse = |reason: String| Error::Style {
         name: path.display().to_string(),
         reason,
     };
     if metadata.is_dir() {
         return Err(refuse("it is a folder, wanted an .onnx file".to_owned()));
+    }
+    // Opening a pipe or a device may wait for ever.
+    if !metadata.is_file() {
+        return Err(refuse(
+            "it is no regular file, wanted an .onnx file".to_owned(),
+        ));
     }
     if metadata.len() > MAX_LEN_BYTES {
         return Err(refuse(format!(
@@ -250,6 +255,7 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
         )));
     }
     let mut bytes = Vec::new();
+    let file = File::open(path).map_err(fail)?;
     file.take(MAX_LEN_BYTES)
         .read_to_end(&mut bytes)
         .map_err(fail)?;

@@ -41,21 +41,25 @@ pub(crate) struct Node {
     #[prost(string, tag = "4")]
     pub op: String,
     #[prost(message, repeated, tag = "5")]
-    attributes: Vec<Attribute>,
+    pub attributes: Vec<Attribute>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Attribute {
+pub(crate) struct Attribute {
     #[prost(string, tag = "1")]
     name: String,
     #[prost(float, tag = "2")]
     float: f32,
     #[prost(int64, tag = "3")]
     int: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    text: Vec<u8>,
     #[prost(message, optional, tag = "5")]
     tensor: Option<Constant>,
     #[prost(int64, repeated, tag = "8")]
     ints: Vec<i64>,
+    #[prost(int32, tag = "20")]
+    kind: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -75,7 +79,7 @@ pub(crate) struct Constant {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Value {
+pub(crate) struct Value {
     #[prost(string, tag = "1")]
     name: String,
     #[prost(message, optional, tag = "2")]
@@ -221,12 +225,34 @@ impl Node {
             .map_or(&[], |attribute| &attribute.ints)
     }
 
+    /// A text attribute.
+    pub(crate) fn text(&self, name: &str) -> Option<&[u8]> {
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.name == name)
+            .map(|attribute| &attribute.text[..])
+    }
+
     /// A floating-point attribute.
     pub(crate) fn float(&self, name: &str) -> Option<f32> {
         self.attributes
             .iter()
             .find(|attribute| attribute.name == name)
             .map(|attribute| attribute.float)
+    }
+}
+
+impl Attribute {
+    /// An attribute of several integers.
+    pub(crate) fn of_ints(name: &str, ints: &[i64]) -> Self {
+        /// `AttributeProto.INTS`.
+        const INTS: i32 = 7;
+        Self {
+            name: name.to_owned(),
+            ints: ints.to_vec(),
+            kind: INTS,
+            ..Self::default()
+        }
     }
 }
 
@@ -244,6 +270,21 @@ impl Constant {
 }
 
 impl Value {
+    /// An input or output of shape `[?, ?, ?, channels]`.
+    pub(crate) fn picture(name: &str, element: i32, channels: i64) -> Self {
+        let dims = [0, 0, 0, channels].map(|value| Dim { value }).to_vec();
+        let tensor = TensorKind {
+            element,
+            shape: Some(Shape { dims }),
+        };
+        Self {
+            name: name.to_owned(),
+            kind: Some(Kind {
+                tensor: Some(tensor),
+            }),
+        }
+    }
+
     fn port(&self) -> Port {
         let tensor = self.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
         let dims = tensor

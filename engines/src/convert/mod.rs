@@ -1,73 +1,40 @@
-//! Frames to planes of f32 channels and back: the CPU definitions of `upload` and `download`.
+//! Frames to the network's pictures and back: the CPU definitions of `upload` and `download`.
 //!
 //! A picture is walked in bands of rows, one per thread, and each row in tiles that stay in the first cache.
 //! 4:2:0 chroma is taken as sited left in x and centred in y (MPEG-2, H.264 and HEVC by default).
 
+mod picture;
 mod read;
 mod samples;
 mod write;
 
-pub(crate) use read::read;
+pub(crate) use picture::{Arrangement, Picture, PictureMut};
+pub(crate) use read::{Rows, Shown, read};
 pub(crate) use write::write;
-
-use crate::geometry::Window;
 
 /// Pixels of a tile. Even, so that a tile never splits a chroma sample.
 const TILE_PX: usize = 256;
 
-/// Rows of a band. Even, so that a band never splits a chroma row; small, so that threads end together.
+/// Rows of a band. Even, so that a band never splits a chroma row, and a multiple of every block; small, so
+/// that threads end together.
 const BAND_ROWS: usize = 16;
-
-/// Three planes of f32 in one slice, `[3, height, width]`, of which a window holds the picture.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Planes<'a> {
-    pub data: &'a [f32],
-    pub width: usize,
-    pub height: usize,
-    pub window: Window,
-}
-
-/// Three planes of f32 that can be written.
-#[derive(Debug)]
-pub(crate) struct PlanesMut<'a> {
-    pub data: &'a mut [f32],
-    pub width: usize,
-    pub height: usize,
-    pub window: Window,
-}
-
-impl<'a> Planes<'a> {
-    /// Row `y` of the window of channel `c`.
-    fn row(&self, c: usize, y: usize) -> &'a [f32] {
-        let start = (c * self.height + self.window.top + y) * self.width + self.window.left;
-        &self.data[start..][..self.window.width]
-    }
-}
-
-impl PlanesMut<'_> {
-    /// The three planes.
-    pub(crate) fn split(&mut self) -> [&mut [f32]; 3] {
-        let (first, rest) = self.data.split_at_mut(self.width * self.height);
-        let (second, third) = rest.split_at_mut(self.width * self.height);
-        [first, second, &mut third[..self.width * self.height]]
-    }
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::colour::{Affine, max_code};
     use crate::frame::{Frame, FrameFormat, FrameMut, Matrix, PixelFormat, Plane, PlaneMut, Range};
+    use crate::geometry::Window;
     use crate::model::{Channels, ValueRange};
     use crate::settings::Look;
 
-    /// A picture in memory with padded strides; padding bytes are 0xEE.
-    struct Picture {
+    /// A video frame in memory with padded strides; padding bytes are 0xEE.
+    struct Video {
         format: FrameFormat,
         planes: Vec<(Vec<u8>, usize)>,
     }
 
-    impl Picture {
+    impl Video {
         fn new(
             format: FrameFormat,
             extra_bytes: usize,
@@ -110,10 +77,10 @@ mod tests {
         }
     }
 
-    fn smooth(format: FrameFormat, extra_bytes: usize) -> Picture {
+    fn smooth(format: FrameFormat, extra_bytes: usize) -> Video {
         let p010 = format.pixels == PixelFormat::P010;
         let opaque = matches!(format.pixels, PixelFormat::Rgbx | PixelFormat::Bgrx);
-        Picture::new(format, extra_bytes, |plane, x, y| match p010 {
+        Video::new(format, extra_bytes, |plane, x, y| match p010 {
             // Low byte of a 10 bit word: only its two high bits are used.
             true if x % 2 == 0 => 0x40,
             _ if opaque && x % 4 == 3 => 255,
@@ -127,8 +94,17 @@ mod tests {
         FrameFormat::new(pixels, width, height, Matrix::Bt709, Range::Limited).unwrap()
     }
 
-    /// Frame to planes and back, with a border of 8 pixels in the planes.
-    fn round_trip(source: &Picture, target: &mut Picture, look: Look) {
+    const ARRANGEMENTS: [Arrangement; 6] = [
+        Arrangement::Planes,
+        Arrangement::Blocks(1),
+        Arrangement::Blocks(2),
+        Arrangement::Blocks(4),
+        Arrangement::ChannelBlocks(2),
+        Arrangement::ChannelBlocks(4),
+    ];
+
+    /// Frame to picture and back, with a border of at least 8 pixels in the picture.
+    fn round_trip(source: &Video, target: &mut Video, look: Look, arrangement: Arrangement) {
         let format = source.format;
         let window = Window {
             left: 8,
@@ -136,37 +112,129 @@ mod tests {
             width: format.width,
             height: format.height,
         };
-        let (width, height) = (format.width + 16, format.height + 16);
+        let width = (format.width + 16).next_multiple_of(4);
+        let height = (format.height + 16).next_multiple_of(4);
         let mut data = vec![f32::NAN; 3 * width * height];
         let there = Affine::into_network(&format, Channels::Rgb, ValueRange::Unit);
         let back = Affine::from_network(&format, Channels::Rgb, ValueRange::Unit);
+        let frame = source.frame();
+        let rows = Shown {
+            frame: &frame,
+            map: &there,
+        };
         read(
-            &source.frame(),
-            &there,
-            &mut PlanesMut {
+            &rows,
+            &mut PictureMut {
                 data: &mut data,
                 width,
                 height,
                 window,
+                arrangement,
             },
         );
-        let planes = Planes {
+        assert!(
+            data.iter().all(|value| value.is_finite()),
+            "{arrangement:?}: a value was left out"
+        );
+        let picture = Picture {
             data: &data,
             width,
             height,
             window,
+            arrangement,
         };
         write(
-            &planes,
+            &picture,
             &back,
             (0.0, 1.0),
-            &source.frame(),
+            &frame,
             look,
             &mut target.frame_mut(),
         );
     }
 
-    fn largest_difference(a: &Picture, b: &Picture) -> f32 {
+    /// A 3x2 picture of one channel, 1 to 6, in a border of 2 and 1 pixels.
+    #[test]
+    fn borders_mirror_the_picture() {
+        struct Counting;
+        impl Rows for Counting {
+            fn fill(&self, y: usize, out: [&mut [f32]; 3]) {
+                for row in out {
+                    for (x, value) in row.iter_mut().enumerate() {
+                        *value = (3 * y + x + 1) as f32;
+                    }
+                }
+            }
+        }
+        let mut data = vec![0.0; 3 * 7 * 4];
+        let window = Window {
+            left: 2,
+            top: 1,
+            width: 3,
+            height: 2,
+        };
+        let arrangement = Arrangement::Planes;
+        let picture = &mut PictureMut {
+            data: &mut data,
+            width: 7,
+            height: 4,
+            window,
+            arrangement,
+        };
+        read(&Counting, picture);
+        let first = [3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0];
+        let second = [6.0, 5.0, 4.0, 5.0, 6.0, 5.0, 4.0];
+        assert_eq!(data, [second, first, second, first].concat().repeat(3));
+    }
+
+    #[test]
+    fn blocks_hold_what_planes_hold() {
+        let source = smooth(format(PixelFormat::Rgb, 33, 18), 0);
+        let frame = source.frame();
+        let map = Affine::into_network(&source.format, Channels::Rgb, ValueRange::Byte);
+        let window = Window {
+            left: 4,
+            top: 4,
+            width: 33,
+            height: 18,
+        };
+        let (width, height) = (44, 28);
+        let filled = |arrangement| {
+            let mut data = vec![0.0; 3 * width * height];
+            let rows = Shown {
+                frame: &frame,
+                map: &map,
+            };
+            read(
+                &rows,
+                &mut PictureMut {
+                    data: &mut data,
+                    width,
+                    height,
+                    window,
+                    arrangement,
+                },
+            );
+            data
+        };
+        let planes = filled(Arrangement::Planes);
+        for arrangement in &ARRANGEMENTS[1..] {
+            let filled = filled(*arrangement);
+            for (i, &value) in planes.iter().enumerate() {
+                let (c, y, x) = (i / (width * height), i / width % height, i % width);
+                let (n, within) = match *arrangement {
+                    Arrangement::Blocks(n) => (n, (y % n * n + x % n) * 3 + c),
+                    Arrangement::ChannelBlocks(n) => (n, (c * n + y % n) * n + x % n),
+                    Arrangement::Planes => unreachable!("the first is left out"),
+                };
+                let block = y / n * (width / n) + x / n;
+                let found = filled[block * 3 * n * n + within];
+                assert_eq!(found, value, "{arrangement:?}, pixel {x},{y}, channel {c}");
+            }
+        }
+    }
+
+    fn largest_difference(a: &Video, b: &Video) -> f32 {
         let mut largest: f32 = 0.0;
         for plane_idx in 0..a.format.pixels.n_planes() {
             let (_, rows) = a
@@ -193,10 +261,19 @@ mod tests {
     #[test]
     fn every_format_comes_back_as_it_was() {
         for pixels in PixelFormat::ALL {
-            for (width, height) in [(16, 16), (17, 19), (300, 40), (513, 35)] {
+            let sizes = [
+                (16, 16),
+                (17, 19),
+                (300, 40),
+                (513, 35),
+                (258, 17),
+                (96, 31),
+            ]
+            .into_iter();
+            for ((width, height), arrangement) in sizes.zip(ARRANGEMENTS) {
                 let source = smooth(format(pixels, width, height), 13);
-                let mut target = Picture::new(source.format, 5, |_, _, _| 0);
-                round_trip(&source, &mut target, Look::default());
+                let mut target = Video::new(source.format, 5, |_, _, _| 0);
+                round_trip(&source, &mut target, Look::default(), arrangement);
                 let limit = if pixels.packed().is_some() { 0.0 } else { 1.0 };
                 let limit = limit * (max_code(pixels) + 1.0) / 256.0;
                 let found = largest_difference(&source, &target);
@@ -211,8 +288,8 @@ mod tests {
     #[test]
     fn bytes_between_rows_are_untouched() {
         let source = smooth(format(PixelFormat::Nv12, 33, 21), 0);
-        let mut target = Picture::new(source.format, 7, |_, _, _| 0);
-        round_trip(&source, &mut target, Look::default());
+        let mut target = Video::new(source.format, 7, |_, _, _| 0);
+        round_trip(&source, &mut target, Look::default(), Arrangement::Planes);
         for (data, stride) in &target.planes {
             assert!(
                 data.chunks(*stride)
@@ -224,8 +301,8 @@ mod tests {
     #[test]
     fn alpha_is_kept_and_unused_bytes_are_opaque() {
         for (pixels, wanted) in [(PixelFormat::Bgra, None), (PixelFormat::Rgbx, Some(255))] {
-            let source = Picture::new(format(pixels, 40, 16), 0, |_, x, y| (x * 3 + y) as u8);
-            let mut target = Picture::new(source.format, 0, |_, _, _| 0);
+            let source = Video::new(format(pixels, 40, 16), 0, |_, x, y| (x * 3 + y) as u8);
+            let mut target = Video::new(source.format, 0, |_, _, _| 0);
             round_trip(
                 &source,
                 &mut target,
@@ -233,6 +310,7 @@ mod tests {
                     strength: 0.3,
                     keep_colors: true,
                 },
+                Arrangement::Blocks(2),
             );
             for y in 0..16 {
                 for (from, to) in source
@@ -248,9 +326,9 @@ mod tests {
     }
 
     /// Paints mid grey over a picture.
-    fn painted_grey(pixels: PixelFormat, look: Look) -> (Picture, Picture) {
+    fn painted_grey(pixels: PixelFormat, look: Look) -> (Video, Video) {
         let source = smooth(format(pixels, 64, 32), 0);
-        let mut target = Picture::new(source.format, 0, |_, _, _| 0);
+        let mut target = Video::new(source.format, 0, |_, _, _| 0);
         let data = vec![0.5; 3 * 64 * 32];
         let window = Window {
             left: 0,
@@ -258,7 +336,8 @@ mod tests {
             width: 64,
             height: 32,
         };
-        let planes = Planes {
+        let picture = Picture {
+            arrangement: Arrangement::Planes,
             data: &data,
             width: 64,
             height: 32,
@@ -266,7 +345,7 @@ mod tests {
         };
         let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
         write(
-            &planes,
+            &picture,
             &back,
             (0.0, 1.0),
             &source.frame(),
@@ -335,7 +414,7 @@ mod tests {
     fn values_beyond_black_and_white_are_cut_not_wrapped() {
         let source = smooth(format(PixelFormat::Rgb, 32, 16), 0);
         for (value, wanted) in [(-3.0, 0), (7.0, 255), (f32::NAN, 0)] {
-            let mut target = Picture::new(source.format, 0, |_, _, _| 9);
+            let mut target = Video::new(source.format, 0, |_, _, _| 9);
             let data = vec![value; 3 * 32 * 16];
             let window = Window {
                 left: 0,
@@ -343,7 +422,8 @@ mod tests {
                 width: 32,
                 height: 16,
             };
-            let planes = Planes {
+            let picture = Picture {
+                arrangement: Arrangement::Planes,
                 data: &data,
                 width: 32,
                 height: 16,
@@ -351,7 +431,7 @@ mod tests {
             };
             let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
             write(
-                &planes,
+                &picture,
                 &back,
                 (0.0, 1.0),
                 &source.frame(),

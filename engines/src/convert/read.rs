@@ -1,92 +1,151 @@
-//! Frame to planes: the CPU definition of `upload`.
+//! Frame to picture: the CPU definition of `upload`.
+
+use std::cell::RefCell;
 
 use rayon::prelude::*;
 
+use super::picture::Band;
 use super::samples::{Chroma420, I420, Nv12, P010, unpack};
-use super::{BAND_ROWS, PlanesMut, TILE_PX};
+use super::{Arrangement, BAND_ROWS, PictureMut, TILE_PX};
 use crate::colour::Affine;
 use crate::frame::{Frame, PixelFormat};
+use crate::geometry::{Window, fold};
 
 /// Chroma samples of a tile and its right neighbour.
 const CHROMA_TILE: usize = TILE_PX / 2 + 1;
 
 type Tile = [[f32; TILE_PX]; 3];
 
-/// Fills the window of `planes`, which has the frame's size, with the frame's pixels mapped by `map`.
-/// Chroma is interpolated linearly between its samples.
-pub(crate) fn read(frame: &Frame<'_>, map: &Affine, planes: &mut PlanesMut<'_>) {
-    match frame.format().pixels {
-        PixelFormat::Nv12 => read_with(frame, map, planes, &tile_420::<Nv12>),
-        PixelFormat::I420 => read_with(frame, map, planes, &tile_420::<I420>),
-        PixelFormat::P010 => read_with(frame, map, planes, &tile_420::<P010>),
-        PixelFormat::Rgba | PixelFormat::Rgbx => {
-            read_with(frame, map, planes, &tile_packed::<4, 0>);
+thread_local! {
+    /// Three rows of a picture with its border.
+    static ROWS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Something that gives the rows of a window, channel by channel.
+pub(crate) trait Rows: Sync {
+    /// Writes row `y`.
+    fn fill(&self, y: usize, out: [&mut [f32]; 3]);
+}
+
+/// A frame as the network is shown it. Chroma is interpolated linearly between its samples.
+pub(crate) struct Shown<'a> {
+    pub frame: &'a Frame<'a>,
+    pub map: &'a Affine,
+}
+
+impl Rows for Shown<'_> {
+    #[inline(always)]
+    fn fill(&self, y: usize, out: [&mut [f32]; 3]) {
+        match self.frame.format().pixels {
+            PixelFormat::Nv12 => self.fill_with(y, out, tile_420::<Nv12>),
+            PixelFormat::I420 => self.fill_with(y, out, tile_420::<I420>),
+            PixelFormat::P010 => self.fill_with(y, out, tile_420::<P010>),
+            PixelFormat::Rgba | PixelFormat::Rgbx => self.fill_with(y, out, tile_packed::<4, 0>),
+            PixelFormat::Bgra | PixelFormat::Bgrx => self.fill_with(y, out, tile_packed::<4, 2>),
+            PixelFormat::Rgb => self.fill_with(y, out, tile_packed::<3, 0>),
+            PixelFormat::Bgr => self.fill_with(y, out, tile_packed::<3, 2>),
         }
-        PixelFormat::Bgra | PixelFormat::Bgrx => {
-            read_with(frame, map, planes, &tile_packed::<4, 2>);
-        }
-        PixelFormat::Rgb => read_with(frame, map, planes, &tile_packed::<3, 0>),
-        PixelFormat::Bgr => read_with(frame, map, planes, &tile_packed::<3, 2>),
     }
 }
 
-fn read_with(
-    frame: &Frame<'_>,
-    map: &Affine,
-    planes: &mut PlanesMut<'_>,
-    tile: &(impl Fn(&Frame<'_>, usize, usize, usize, &mut Tile) + Sync),
-) {
-    let (stride, window) = (planes.width, planes.window);
-    let rows = stride * window.top..stride * (window.top + window.height);
-    let [first, second, third] = planes.split().map(|plane| &mut plane[rows.clone()]);
-    let band = stride * BAND_ROWS;
+impl Shown<'_> {
+    #[inline(always)]
+    fn fill_with(
+        &self,
+        y: usize,
+        [first, second, third]: [&mut [f32]; 3],
+        tile: impl Fn(&Frame<'_>, usize, usize, usize, &mut Tile),
+    ) {
+        let mut codes = [[0.0; TILE_PX]; 3];
+        let tiles = first
+            .chunks_mut(TILE_PX)
+            .zip(second.chunks_mut(TILE_PX))
+            .zip(third.chunks_mut(TILE_PX));
+        for (tile_idx, ((first, second), third)) in tiles.enumerate() {
+            tile(self.frame, y, tile_idx * TILE_PX, first.len(), &mut codes);
+            let [a, b, c] = &codes;
+            let values = a.iter().zip(b).zip(c);
+            let out = first.iter_mut().zip(second).zip(third);
+            for (((first, second), third), ((&a, &b), &c)) in out.zip(values) {
+                [*first, *second, *third] = self.map.apply([a, b, c]);
+            }
+        }
+    }
+}
+
+/// Fills a picture: its window with `rows`, everything round it by folding reflection. The picture is
+/// mirrored at its border pixels, again and again, so that a border may be wider than the picture.
+pub(crate) fn read(rows: &impl Rows, picture: &mut PictureMut<'_>) {
+    let (width, window, arrangement) = (picture.width, picture.window, picture.arrangement);
     let arch = pulp::Arch::new();
-    first
-        .par_chunks_mut(band)
-        .zip(second.par_chunks_mut(band))
-        .zip(third.par_chunks_mut(band))
-        .enumerate()
-        .for_each(|(band_idx, ((first, second), third))| {
+    let fill = |band_idx: usize, n_rows: usize, mut band: Band<'_>| {
+        ROWS.with_borrow_mut(|scratch| {
+            scratch.resize(3 * width, 0.0);
             arch.dispatch(
                 #[inline(always)]
                 || {
-                    let rows = first
-                        .chunks_exact_mut(stride)
-                        .zip(second.chunks_exact_mut(stride))
-                        .zip(third.chunks_exact_mut(stride));
-                    for (y, ((first, second), third)) in rows.enumerate() {
-                        let y = band_idx * BAND_ROWS + y;
-                        let out = [first, second, third]
-                            .map(|row| &mut row[window.left..window.left + window.width]);
-                        read_row(frame, map, y, tile, out);
+                    for y in 0..n_rows {
+                        fill_row(rows, band_idx * BAND_ROWS + y, window, width, scratch);
+                        let (first, rest) = scratch.split_at(width);
+                        let (second, third) = rest.split_at(width);
+                        band.store(y, [first, second, third]);
                     }
                 },
             );
         });
+    };
+    let len = 3 * width * picture.height;
+    let data = &mut picture.data[..len];
+    match arrangement {
+        Arrangement::Planes => {
+            let (first, rest) = data.split_at_mut(len / 3);
+            let (second, third) = rest.split_at_mut(len / 3);
+            let [first, second, third] =
+                [first, second, third].map(|plane| plane.par_chunks_mut(width * BAND_ROWS));
+            first
+                .zip(second)
+                .zip(third)
+                .enumerate()
+                .for_each(|(idx, ((first, second), third))| {
+                    fill(
+                        idx,
+                        first.len() / width,
+                        Band::Planes([first, second, third]),
+                    );
+                });
+        }
+        Arrangement::Blocks(_) | Arrangement::ChannelBlocks(_) => {
+            data.par_chunks_mut(3 * width * BAND_ROWS)
+                .enumerate()
+                .for_each(|(idx, blocks)| {
+                    fill(
+                        idx,
+                        blocks.len() / (3 * width),
+                        Band::Blocks(blocks, arrangement),
+                    );
+                });
+        }
+    }
 }
 
+/// Row `y` of the picture with its border, as three rows of `width` one after the other.
 #[inline(always)]
-fn read_row(
-    frame: &Frame<'_>,
-    map: &Affine,
-    y: usize,
-    tile: &impl Fn(&Frame<'_>, usize, usize, usize, &mut Tile),
-    out: [&mut [f32]; 3],
-) {
-    let mut codes = [[0.0; TILE_PX]; 3];
-    let [first, second, third] = out;
-    let tiles = first
-        .chunks_mut(TILE_PX)
-        .zip(second.chunks_mut(TILE_PX))
-        .zip(third.chunks_mut(TILE_PX))
-        .enumerate();
-    for (tile_idx, ((first, second), third)) in tiles {
-        tile(frame, y, tile_idx * TILE_PX, first.len(), &mut codes);
-        let [a, b, c] = &codes;
-        let values = a.iter().zip(b).zip(c);
-        let out = first.iter_mut().zip(second).zip(third);
-        for (((first, second), third), ((&a, &b), &c)) in out.zip(values) {
-            [*first, *second, *third] = map.apply([a, b, c]);
+fn fill_row(rows: &impl Rows, y: usize, window: Window, width: usize, out: &mut [f32]) {
+    let y = fold(y as isize - window.top as isize, window.height);
+    let (first, rest) = out.split_at_mut(width);
+    let (second, third) = rest.split_at_mut(width);
+    let (start, end) = (window.left, window.left + window.width);
+    rows.fill(
+        y,
+        [
+            &mut first[start..end],
+            &mut second[start..end],
+            &mut third[start..end],
+        ],
+    );
+    for row in [first, second, third] {
+        for x in (0..start).chain(end..width) {
+            row[x] = row[start + fold(x as isize - start as isize, window.width)];
         }
     }
 }

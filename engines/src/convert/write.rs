@@ -1,19 +1,17 @@
-//! Planes to frame, with `strength` and `keep-colors`: the CPU definition of `download`.
+//! Picture to frame, with `strength` and `keep-colors`: the CPU definition of `download`.
 
 use rayon::prelude::*;
 
+use super::picture::WIDE_PX;
 use super::samples::{Chroma420, I420, Nv12, P010, to_u8, unpack};
-use super::{BAND_ROWS, Planes, TILE_PX};
+use super::{BAND_ROWS, Picture, TILE_PX};
 use crate::colour::Affine;
 use crate::frame::{Frame, FrameMut, PixelFormat};
 use crate::settings::Look;
 
-/// Values of a tile and of the pixel to its left, which chroma needs.
-const WIDE_PX: usize = TILE_PX + 1;
-
 /// What every band needs to know.
 struct Paint<'a> {
-    planes: &'a Planes<'a>,
+    picture: &'a Picture<'a>,
     map: &'a Affine,
     /// Values of black and white, beyond which the network's output is cut.
     bounds: (f32, f32),
@@ -21,13 +19,13 @@ struct Paint<'a> {
     look: Look,
 }
 
-/// Writes the window of `planes`, which has the frame's size, mapped by `map`, into `target`.
+/// Writes the window of `picture`, which has the frame's size, mapped by `map`, into `target`.
 ///
 /// `source` is the photo of the same format: alpha is taken from it, colours with `keep_colors`, and
 /// `strength` fades from it to the paint in the frame's own codes. Chroma is the mean of a pixel pair's
 /// rows, weighted 1 2 1 about its site in x.
 pub(crate) fn write(
-    planes: &Planes<'_>,
+    picture: &Picture<'_>,
     map: &Affine,
     bounds: (f32, f32),
     source: &Frame<'_>,
@@ -35,7 +33,7 @@ pub(crate) fn write(
     target: &mut FrameMut<'_>,
 ) {
     let paint = Paint {
-        planes,
+        picture,
         map,
         bounds,
         source,
@@ -168,12 +166,30 @@ fn write_pair<F: Chroma420>(
 #[inline(always)]
 fn tile(paint: &Paint<'_>, y: usize, x: usize, n_px: usize) -> [[f32; WIDE_PX]; 3] {
     let mut values = [[0.0; WIDE_PX]; 3];
+    let [first, second, third] = &mut values;
+    let (left, n_wide) = (x.saturating_sub(1), n_px + 1);
+    if x > 0 {
+        let out = [
+            &mut first[..n_wide],
+            &mut second[..n_wide],
+            &mut third[..n_wide],
+        ];
+        paint.picture.load(y, left, out);
+    } else {
+        let out = [
+            &mut first[1..n_wide],
+            &mut second[1..n_wide],
+            &mut third[1..n_wide],
+        ];
+        paint.picture.load(y, 0, out);
+        for row in [first, second, third] {
+            row[0] = row[1];
+        }
+    }
     let (low, high) = paint.bounds;
-    for (c, values) in values.iter_mut().enumerate() {
-        let row = paint.planes.row(c, y);
-        values[0] = row[x.saturating_sub(1)].max(low).min(high);
-        for (value, &sample) in values[1..].iter_mut().zip(&row[x..x + n_px]) {
-            *value = sample.max(low).min(high);
+    for row in &mut values {
+        for value in row {
+            *value = value.max(low).min(high);
         }
     }
     values
@@ -243,12 +259,12 @@ fn write_packed_row<const BYTES: usize, const RED: usize, const ALPHA: bool>(
         let n_px = TILE_PX.min(format.width - x);
         let bytes = x * BYTES..(x + n_px) * BYTES;
         let mut codes = [[0.0; TILE_PX]; 3];
-        let [a, b, c] = [0, 1, 2].map(|c| &paint.planes.row(c, y)[x..x + n_px]);
         let [red, green, blue] = &mut codes;
-        let out = red.iter_mut().zip(green).zip(blue);
-        for (((red, green), blue), ((a, b), c)) in out.zip(a.iter().zip(b).zip(c)) {
-            let values = [*a, *b, *c].map(|value| value.max(low).min(high));
-            [*red, *green, *blue] = paint.map.apply(values);
+        let out = [&mut red[..n_px], &mut green[..n_px], &mut blue[..n_px]];
+        paint.picture.load(y, x, out);
+        for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+            let cut = |value: f32| value.max(low).min(high);
+            [*red, *green, *blue] = paint.map.apply([cut(*red), cut(*green), cut(*blue)]);
         }
         if paint.look.keep_colors || paint.look.strength < 1.0 {
             let mut photo = [[0.0; TILE_PX]; 3];

@@ -8,8 +8,10 @@ use std::hash::{Hash, Hasher};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::runtime::{core, failed, probe};
-use super::session::{Session, reshape};
+use super::session::{Session, dims, reshape};
+use crate::convert::{self, Arrangement, PictureMut, Rows};
 use crate::error::{Error, Result};
+use crate::geometry::Window;
 use crate::model::{Channels, Convention, Known, Layout, Model, Origin, Size, ValueRange};
 use crate::settings::Precision;
 
@@ -143,12 +145,22 @@ fn psnr_db(exact: &[f32], found: &[f32], range: ValueRange) -> f64 {
 /// the output is then scaled.
 fn align(model: &Model, convention: &Convention) -> Result<usize> {
     let reading = |error| failed("reading the network", error);
+    let arrangement = match convention.layout.value {
+        Layout::Nchw => Arrangement::Planes,
+        Layout::Nhwc => Arrangement::Blocks(1),
+    };
     let painted = |width: usize, height: usize| -> Result<Option<(usize, usize)>> {
         let mut core = core()?;
         let mut network = core
             .read_model_from_buffer(&model.bytes, None)
             .map_err(reading)?;
-        if reshape(&mut network, convention, width, height).is_err() {
+        if reshape(
+            &mut network,
+            convention,
+            &dims(arrangement, (width, height)),
+        )
+        .is_err()
+        {
             return Ok(None);
         }
         let output = network
@@ -224,24 +236,59 @@ fn run(
             )
         }
     };
-    let mut session = Session::open(model, convention, (width, height), precision)?;
+    let mut session = Session::open(model, convention, None, (width, height), precision)?;
     let (mut input, mut painted) = (session.alloc_input()?, session.alloc_painted()?);
     let (low, high) = input_range.bounds();
-    let area = width * height;
-    let values = input.values_mut()?;
-    for y in 0..height {
-        for x in 0..width {
-            let mut pixel = test_pixel(x as f32 / width as f32, y as f32 / height as f32);
-            if convention.channels.value == Channels::Bgr {
-                pixel.reverse();
-            }
-            for (c, value) in pixel.into_iter().enumerate() {
-                values[c * area + y * width + x] = low + value * (high - low);
-            }
-        }
-    }
+    let scene = TestScene {
+        width,
+        height,
+        low,
+        high,
+        channels: convention.channels.value,
+    };
+    let (arrangement, data) = (session.input_arrangement(), input.values_mut()?);
+    let window = Window {
+        left: 0,
+        top: 0,
+        width,
+        height,
+    };
+    convert::read(
+        &scene,
+        &mut PictureMut {
+            data,
+            width,
+            height,
+            window,
+            arrangement,
+        },
+    );
     session.infer(&input, &mut painted)?;
     Ok(painted.values()?.to_vec())
+}
+
+/// The test picture as a network is fed it.
+struct TestScene {
+    width: usize,
+    height: usize,
+    /// Values of black and white.
+    low: f32,
+    high: f32,
+    channels: Channels,
+}
+
+impl Rows for TestScene {
+    fn fill(&self, y: usize, out: [&mut [f32]; 3]) {
+        let [first, second, third] = out;
+        for (x, ((first, second), third)) in first.iter_mut().zip(second).zip(third).enumerate() {
+            let pixel = test_pixel(x as f32 / self.width as f32, y as f32 / self.height as f32);
+            let [red, green, blue] = pixel.map(|value| self.low + value * (self.high - self.low));
+            (*first, *second, *third) = match self.channels {
+                Channels::Rgb => (red, green, blue),
+                Channels::Bgr => (blue, green, red),
+            };
+        }
+    }
 }
 
 /// Red, green and blue, 0..1, of the test picture at a place in 0..1.

@@ -13,13 +13,14 @@ pub(crate) use runtime::probe;
 
 use super::Backend;
 use crate::colour::Affine;
-use crate::convert::{self, Planes, PlanesMut};
+use crate::convert::{self, Picture, PictureMut, Shown};
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
-use crate::geometry::{Geometry, Window, reflect};
+use crate::geometry::{Geometry, Window};
 use crate::memory;
 use crate::model::Model;
 use crate::settings::{Look, Settings};
+use crate::trunk;
 use scale::Scaler;
 use session::{Session, Tensor};
 
@@ -55,14 +56,23 @@ impl Cpu {
         )?;
         let precision = measure::precision(model, &convention, settings.precision)?;
         let size = (geometry.padded_width, geometry.padded_height);
-        let session = Session::open(model, &convention, size, precision)?;
+        let scales = geometry.scales(format.width, format.height);
+        // A trunk spares the runtime work that upload and download do on the way; scaling works on planes.
+        let trunk = if scales {
+            None
+        } else {
+            trunk::cut(&model.bytes)
+        };
+        let session = Session::open(model, &convention, trunk.as_ref(), size, precision)?;
+        let (input_shift, output_shift) =
+            trunk.map_or((0.0, 0.0), |trunk| (trunk.input_shift, trunk.output_shift));
 
         let (input_range, output_range) = measure::ranges(&convention);
         let channels = convention.channels.value;
         let (painted_width, painted_height) = session.painted_size();
-        let scaler = (geometry.scales(format.width, format.height)
-            || (painted_width, painted_height) != size)
+        let scaler = (scales || (painted_width, painted_height) != size)
             .then(|| Scaler::new(format.width, format.height, geometry.window));
+        let (low, high) = output_range.bounds();
         let runtime = probe()?;
         let description = format!(
             "cpu: {}, {}, {painted_width}x{painted_height}",
@@ -72,9 +82,11 @@ impl Cpu {
         Ok(Self {
             session,
             geometry,
-            into_network: Affine::into_network(format, channels, input_range),
-            from_network: Affine::from_network(format, channels, output_range),
-            bounds: output_range.bounds(),
+            into_network: Affine::into_network(format, channels, input_range)
+                .shift_after(input_shift),
+            from_network: Affine::from_network(format, channels, output_range)
+                .shift_before(output_shift),
+            bounds: (low - output_shift, high - output_shift),
             scaler,
             description,
         })
@@ -119,18 +131,21 @@ impl Backend for Cpu {
             padded_height: height,
             window,
         } = self.geometry;
-        let mut planes = PlanesMut {
-            data: input.values_mut()?,
+        let (data, arrangement) = (input.values_mut()?, self.session.input_arrangement());
+        let mut picture = PictureMut {
+            data,
             width,
             height,
             window,
+            arrangement,
+        };
+        let shown = Shown {
+            frame,
+            map: &self.into_network,
         };
         match &mut self.scaler {
-            None => convert::read(frame, &self.into_network, &mut planes),
-            Some(scaler) => scaler.read(frame, &self.into_network, &mut planes)?,
-        }
-        for plane in planes.split() {
-            reflect(plane, width, window);
+            None => convert::read(&shown, &mut picture),
+            Some(scaler) => scaler.read(&shown, &mut picture)?,
         }
         Ok(())
     }
@@ -147,35 +162,26 @@ impl Backend for Cpu {
         target: &mut FrameMut<'_>,
     ) -> Result<()> {
         let (window, (width, height)) = self.painted_window();
-        let planes = Planes {
-            data: painted.values()?,
+        let (data, arrangement) = (painted.values()?, self.session.painted_arrangement());
+        let picture = Picture {
+            data,
             width,
             height,
             window,
+            arrangement,
         };
-        match &mut self.scaler {
-            None => {
-                convert::write(
-                    &planes,
-                    &self.from_network,
-                    self.bounds,
-                    source,
-                    look,
-                    target,
-                );
-            }
-            Some(scaler) => {
-                let planes = scaler.scale_up(&planes)?;
-                convert::write(
-                    &planes,
-                    &self.from_network,
-                    self.bounds,
-                    source,
-                    look,
-                    target,
-                );
-            }
-        }
+        let picture = match &mut self.scaler {
+            None => picture,
+            Some(scaler) => scaler.scale_up(&picture)?,
+        };
+        convert::write(
+            &picture,
+            &self.from_network,
+            self.bounds,
+            source,
+            look,
+            target,
+        );
         Ok(())
     }
 

@@ -174,13 +174,16 @@ fn library_in(folder: &Path) -> Option<PathBuf> {
     libraries.pop()
 }
 
+/// How lines begin that name a place in the runtime's sources and no cause.
+const PLACES: [&str; 3] = ["Exception from ", "Check '", "FrontEnd API failed"];
+
 /// The runtime's error in its own words, shortened to what a person can use.
 pub(super) fn failed(action: &'static str, error: openvino::InferenceError) -> Error {
     let text = error.message.unwrap_or_else(|| format!("{:?}", error.kind));
     let text = text
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("Exception from "))
+        .filter(|line| !line.is_empty() && !PLACES.iter().any(|place| line.starts_with(place)))
         .collect::<Vec<_>>()
         .join("; ");
     let mut reason: String = text.chars().take(600).collect();

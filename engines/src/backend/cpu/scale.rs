@@ -4,10 +4,8 @@ use fast_image_resize as resize;
 use fast_image_resize::images::{Image, ImageRef};
 use rayon::prelude::*;
 
-use crate::colour::Affine;
-use crate::convert::{self, Planes, PlanesMut};
+use crate::convert::{self, Arrangement, Picture, PictureMut, Rows, Shown};
 use crate::error::{Error, Result};
-use crate::frame::Frame;
 use crate::geometry::Window;
 
 /// Scales planes of f32, with buffers that live as long as it does.
@@ -15,6 +13,10 @@ pub(super) struct Scaler {
     /// Three planes of the frame's size.
     full: Vec<f32>,
     full_window: Window,
+    /// Three planes of the painted window's size.
+    painted: Vec<f32>,
+    /// The frame as the network sees it.
+    window: Window,
     channels: [Channel; 3],
 }
 
@@ -41,6 +43,8 @@ impl Scaler {
                 width,
                 height,
             },
+            window,
+            painted: Vec::new(),
             channels: std::array::from_fn(|_| Channel {
                 resizer: resize::Resizer::new(),
                 small: image(window.width, window.height),
@@ -49,94 +53,93 @@ impl Scaler {
         }
     }
 
-    /// [`convert::read`], scaled to the window of `planes`. Shrinks by area (a triangle as wide as the
-    /// step), so that fine detail does not alias into flicker.
-    pub(super) fn read(
-        &mut self,
-        frame: &Frame<'_>,
-        map: &Affine,
-        planes: &mut PlanesMut<'_>,
-    ) -> Result<()> {
-        let Window { width, height, .. } = self.full_window;
+    /// [`convert::read`] of the frame scaled to the window of `picture`. Shrinks by area (a triangle as wide as
+    /// the step), so that fine detail does not alias into flicker.
+    pub(super) fn read(&mut self, shown: &Shown<'_>, picture: &mut PictureMut<'_>) -> Result<()> {
         let window = self.full_window;
+        let Window { width, height, .. } = window;
+        let arrangement = Arrangement::Planes;
+        let data = &mut self.full;
         convert::read(
-            frame,
-            map,
-            &mut PlanesMut {
-                data: &mut self.full,
+            shown,
+            &mut PictureMut {
+                data,
                 width,
                 height,
                 window,
+                arrangement,
             },
         );
         let options = resize::ResizeOptions::new()
             .resize_alg(resize::ResizeAlg::Convolution(resize::FilterType::Bilinear))
             .use_alpha(false);
-        let stride = planes.width;
-        let Window {
-            left,
-            top,
-            width: window_width,
-            ..
-        } = planes.window;
         let full = self.full.par_chunks_exact(width * height);
-        full.zip(planes.split())
-            .zip(&mut self.channels)
-            .try_for_each(|((full, plane), channel)| {
+        full.zip(&mut self.channels)
+            .try_for_each(|(full, channel)| {
                 let source = image_of(full, width, height)?;
                 channel
                     .resizer
                     .resize(&source, &mut channel.small, &options)
-                    .map_err(failed)?;
-                let small: &[f32] = bytemuck::cast_slice(channel.small.buffer());
-                let rows = plane.chunks_exact_mut(stride).skip(top);
-                for (from, to) in small.chunks_exact(window_width).zip(rows) {
-                    to[left..left + window_width].copy_from_slice(from);
-                }
-                Ok(())
-            })
+                    .map_err(failed)
+            })?;
+        convert::read(self, picture);
+        Ok(())
     }
 
-    /// The window of `planes` at the frame's size, by Catmull-Rom: sharp strokes without much ringing.
-    pub(super) fn scale_up(&mut self, planes: &Planes<'_>) -> Result<Planes<'_>> {
+    /// The window of a picture at the frame's size, by Catmull-Rom: sharp strokes without much ringing.
+    pub(super) fn scale_up(&mut self, picture: &Picture<'_>) -> Result<Picture<'_>> {
         let Window { width, height, .. } = self.full_window;
         let Window {
-            left,
-            top,
-            width: window_width,
-            height: window_height,
-        } = planes.window;
+            width: own_width,
+            height: own_height,
+            ..
+        } = picture.window;
+        let own_len = own_width * own_height;
+        self.painted.resize(3 * own_len, 0.0);
+        let (first, rest) = self.painted.split_at_mut(own_len);
+        let (second, third) = rest.split_at_mut(own_len);
+        let rows = first
+            .par_chunks_exact_mut(own_width)
+            .zip(second.par_chunks_exact_mut(own_width));
+        let rows = rows.zip(third.par_chunks_exact_mut(own_width)).enumerate();
+        rows.for_each(|(y, ((first, second), third))| picture.load(y, 0, [first, second, third]));
+
         let options = resize::ResizeOptions::new()
-            .crop(
-                left as f64,
-                top as f64,
-                window_width as f64,
-                window_height as f64,
-            )
             .resize_alg(resize::ResizeAlg::Convolution(
                 resize::FilterType::CatmullRom,
             ))
             .use_alpha(false);
-        let painted = planes.data.par_chunks_exact(planes.width * planes.height);
+        let painted = self.painted.par_chunks_exact(own_len);
         let full = self.full.par_chunks_exact_mut(width * height);
         painted
             .zip(full)
             .zip(&mut self.channels)
             .try_for_each(|((painted, full), channel)| {
-                let source = image_of(painted, planes.width, planes.height)?;
+                let source = image_of(painted, own_width, own_height)?;
                 channel
                     .resizer
                     .resize(&source, &mut channel.large, &options)
                     .map_err(failed)?;
                 full.copy_from_slice(bytemuck::cast_slice(channel.large.buffer()));
-                Ok(())
+                Ok::<(), Error>(())
             })?;
-        Ok(Planes {
+        Ok(Picture {
             data: &self.full,
             width,
             height,
             window: self.full_window,
+            arrangement: Arrangement::Planes,
         })
+    }
+}
+
+/// The rows of the shrunk frame.
+impl Rows for Scaler {
+    fn fill(&self, y: usize, out: [&mut [f32]; 3]) {
+        for (channel, out) in self.channels.iter().zip(out) {
+            let small: &[f32] = bytemuck::cast_slice(channel.small.buffer());
+            out.copy_from_slice(&small[y * self.window.width..][..self.window.width]);
+        }
     }
 }
 

@@ -7,15 +7,17 @@ use openvino::{
 };
 
 use super::runtime::{core, failed, probe};
+use crate::convert::Arrangement;
 use crate::error::{Error, Result};
 use crate::model::{Convention, Layout, Model};
 use crate::settings::Precision;
+use crate::trunk::Trunk;
 
 /// Largest output a network may have per pixel of input: a few pixels more are cut, a picture of four times
 /// the size is scaled down, beyond that the file is taken to be wrong or hostile.
 const MAX_GROWTH: usize = 16;
 
-/// A picture in the runtime's memory, `[1, 3, height, width]` of f32.
+/// A picture in the runtime's memory, of f32, arranged as its session says.
 pub(crate) struct Tensor {
     tensor: openvino::Tensor,
 }
@@ -45,14 +47,14 @@ impl Tensor {
 /// A network compiled for one size, with its one request.
 pub(super) struct Session {
     request: InferRequest,
-    /// What a network of `[1, h, w, 3]` takes and gives.
-    interleaved: Option<(Tensor, Tensor)>,
     /// Keeps the code of the request alive.
     _compiled: CompiledModel,
     /// Keeps the values of further inputs alive.
     _constants: Vec<Tensor>,
     input_idx: usize,
     output_idx: usize,
+    input: Arrangement,
+    painted: Arrangement,
     size: (usize, usize),
     painted_size: (usize, usize),
     /// The tensors that the request holds; setting them again costs time.
@@ -60,13 +62,14 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Compiles `model` for pictures of `size`, width before height.
+    /// Compiles a network for pictures of `size`, width before height: the whole of `model`, or its trunk.
     ///
     /// # Errors
     /// [`Error::OpenVinoMissing`], or [`Error::Style`] if the network cannot be compiled or gives no picture.
     pub(super) fn open(
         model: &Model,
         convention: &Convention,
+        trunk: Option<&Trunk>,
         size: (usize, usize),
         precision: Precision,
     ) -> Result<Self> {
@@ -76,17 +79,31 @@ impl Session {
         };
         let runtime = probe()?;
         let mut core = core()?;
-        let opened = Self::compile(&mut core, model, convention, size, precision.hint(&runtime));
-        let layout = convention.layout.value;
+        let bytes = trunk.map_or(&model.bytes[..], |trunk| &trunk.bytes);
+        let (input, painted) = match (trunk, convention.layout.value) {
+            (Some(trunk), _) => (trunk.input, trunk.painted),
+            (None, Layout::Nchw) => (Arrangement::Planes, Arrangement::Planes),
+            (None, Layout::Nhwc) => (Arrangement::Blocks(1), Arrangement::Blocks(1)),
+        };
+        let picture = dims(input, size);
+        let opened = Self::compile(
+            &mut core,
+            bytes,
+            convention,
+            &picture,
+            precision.hint(&runtime),
+        );
         let (mut compiled, painted_dims) = opened.map_err(|error| match error {
             Error::Runtime { action, reason } => refuse(format!("{action}: {reason}")),
             other => other,
         })?;
         drop(core);
-        let painted_size = match (layout, &painted_dims[..]) {
-            (Layout::Nchw, &[1, 3, height, width]) | (Layout::Nhwc, &[1, height, width, 3]) => {
-                (width, height)
-            }
+        let painted_size = match (painted, &painted_dims[..]) {
+            (Arrangement::Planes, &[1, 3, height, width]) => (width, height),
+            (
+                Arrangement::Blocks(n) | Arrangement::ChannelBlocks(n),
+                &[1, height, width, channels],
+            ) if channels == 3 * n * n => (width * n, height * n),
             _ => {
                 return Err(refuse(format!(
                     "its output has the shape {painted_dims:?}, wanted a picture of 3 channels"
@@ -116,20 +133,14 @@ impl Session {
                 Ok(tensor)
             })
             .collect::<Result<Vec<_>>>()?;
-        let interleaved = match layout {
-            Layout::Nchw => None,
-            Layout::Nhwc => Some((
-                Tensor::new(&dims(layout, size))?,
-                Tensor::new(&dims(layout, painted_size))?,
-            )),
-        };
         Ok(Self {
             request,
-            interleaved,
             _compiled: compiled,
             _constants: constants,
             input_idx: convention.input_idx,
             output_idx: convention.output_idx,
+            input,
+            painted,
             size,
             painted_size,
             bound: None,
@@ -138,18 +149,15 @@ impl Session {
 
     fn compile(
         core: &mut openvino::Core,
-        model: &Model,
+        bytes: &[u8],
         convention: &Convention,
-        (width, height): (usize, usize),
+        picture: &[i64; 4],
         precision: &str,
     ) -> Result<(CompiledModel, Vec<usize>)> {
         let reading = |error| failed("reading the network", error);
-        let mut network = core
-            .read_model_from_buffer(&model.bytes, None)
-            .map_err(reading)?;
-        reshape(&mut network, convention, width, height)?;
-        let dims = dims(convention.layout.value, (width, height));
-        let network = in_f32(network, convention, &dims)?;
+        let mut network = core.read_model_from_buffer(bytes, None).map_err(reading)?;
+        reshape(&mut network, convention, picture)?;
+        let network = in_f32(network, convention, picture)?;
 
         let setting = |error| failed("setting up the CPU", error);
         for (key, value) in [
@@ -180,29 +188,25 @@ impl Session {
         self.painted_size
     }
 
+    /// How the channels of the picture that it takes lie in memory.
+    pub(super) fn input_arrangement(&self) -> Arrangement {
+        self.input
+    }
+
+    /// How the channels of the picture that it gives lie in memory.
+    pub(super) fn painted_arrangement(&self) -> Arrangement {
+        self.painted
+    }
+
     pub(super) fn alloc_input(&self) -> Result<Tensor> {
-        Tensor::new(&dims(Layout::Nchw, self.size))
+        Tensor::new(&dims(self.input, self.size))
     }
 
     pub(super) fn alloc_painted(&self) -> Result<Tensor> {
-        Tensor::new(&dims(Layout::Nchw, self.painted_size))
+        Tensor::new(&dims(self.painted, self.painted_size))
     }
 
-    /// Runs the network on `[1, 3, h, w]`, whatever its own layout.
     pub(super) fn infer(&mut self, input: &Tensor, painted: &mut Tensor) -> Result<()> {
-        let Some((mut own_input, mut own_painted)) = self.interleaved.take() else {
-            return self.run(input, painted);
-        };
-        interleave(input.values()?, own_input.values_mut()?);
-        let done = self.run(&own_input, &mut own_painted);
-        if done.is_ok() {
-            separate(own_painted.values()?, painted.values_mut()?);
-        }
-        self.interleaved = Some((own_input, own_painted));
-        done
-    }
-
-    fn run(&mut self, input: &Tensor, painted: &mut Tensor) -> Result<()> {
         let running = |error| failed("running the network", error);
         let wanted = (
             input.tensor.as_c_ptr() as usize,
@@ -222,11 +226,14 @@ impl Session {
 }
 
 /// Sizes of the axes of a picture of `size`, width before height.
-fn dims(layout: Layout, (width, height): (usize, usize)) -> [i64; 4] {
+pub(super) fn dims(arrangement: Arrangement, (width, height): (usize, usize)) -> [i64; 4] {
     let (width, height) = (width as i64, height as i64);
-    match layout {
-        Layout::Nchw => [1, 3, height, width],
-        Layout::Nhwc => [1, height, width, 3],
+    match arrangement {
+        Arrangement::Planes => [1, 3, height, width],
+        Arrangement::Blocks(n) | Arrangement::ChannelBlocks(n) => {
+            let n = n as i64;
+            [1, height / n, width / n, 3 * n * n]
+        }
     }
 }
 
@@ -234,18 +241,16 @@ fn dims(layout: Layout, (width, height): (usize, usize)) -> [i64; 4] {
 pub(super) fn reshape(
     network: &mut openvino::Model,
     convention: &Convention,
-    width: usize,
-    height: usize,
+    picture: &[i64; 4],
 ) -> Result<()> {
     let reshaping = |error| failed("fitting the network to the picture's size", error);
-    let picture = dims(convention.layout.value, (width, height)).to_vec();
     let constants = convention.constants.iter().map(|constant| {
         (
             constant.input_idx,
             constant.dims.iter().map(|&n| n as i64).collect(),
         )
     });
-    let shapes = std::iter::once((convention.input_idx, picture))
+    let shapes = std::iter::once((convention.input_idx, picture.to_vec()))
         .chain(constants)
         .map(|(idx, dims)| {
             let dims: Vec<_> = dims.iter().map(|&n| Dimension::new(n, n)).collect();
@@ -292,26 +297,4 @@ fn in_f32(
         .and_then(|mut info| info.set_element_type(ElementType::F32))
         .map_err(wrapping)?;
     pipeline.build_new_model().map_err(wrapping)
-}
-
-/// `[1, h, w, 3]` from `[1, 3, h, w]`.
-fn interleave(planar: &[f32], interleaved: &mut [f32]) {
-    let area = planar.len() / 3;
-    let (first, rest) = planar.split_at(area);
-    let (second, third) = rest.split_at(area);
-    let (pixels, _) = interleaved.as_chunks_mut::<3>();
-    for (((pixel, &a), &b), &c) in pixels.iter_mut().zip(first).zip(second).zip(third) {
-        *pixel = [a, b, c];
-    }
-}
-
-/// `[1, 3, h, w]` from `[1, h, w, 3]`.
-fn separate(interleaved: &[f32], planar: &mut [f32]) {
-    let area = planar.len() / 3;
-    let (first, rest) = planar.split_at_mut(area);
-    let (second, third) = rest.split_at_mut(area);
-    let (pixels, _) = interleaved.as_chunks::<3>();
-    for (((&[a, b, c], first), second), third) in pixels.iter().zip(first).zip(second).zip(third) {
-        (*first, *second, *third) = (a, b, c);
-    }
 }

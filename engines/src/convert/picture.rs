@@ -1,0 +1,160 @@
+//! The network's picture in memory: three channels of f32, arranged as the network wants them.
+
+use super::TILE_PX;
+use crate::geometry::Window;
+
+/// How three channels lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrangement {
+    /// `[3, height, width]`.
+    Planes,
+    /// `[height / n, width / n, n * n * 3]`: square blocks of n pixels a side, n 1, 2 or 4; within a block row
+    /// by row, within a pixel channel by channel. (Depth in the order of ONNX's `SpaceToDepth`.)
+    Blocks(usize),
+    /// The same, but within a block channel by channel, within a channel row by row. (Depth in the order `CRD`
+    /// of ONNX's `DepthToSpace`.) n is 2 or 4.
+    ChannelBlocks(usize),
+}
+
+/// A picture of which a window holds the frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Picture<'a> {
+    pub data: &'a [f32],
+    pub width: usize,
+    pub height: usize,
+    pub window: Window,
+    pub arrangement: Arrangement,
+}
+
+/// A picture that can be written.
+#[derive(Debug)]
+pub(crate) struct PictureMut<'a> {
+    pub data: &'a mut [f32],
+    pub width: usize,
+    pub height: usize,
+    pub window: Window,
+    pub arrangement: Arrangement,
+}
+
+impl Picture<'_> {
+    /// Copies pixels of row `y` of the window, from pixel `x` on, into the start of three rows.
+    #[inline(always)]
+    pub(crate) fn load(&self, y: usize, x: usize, out: [&mut [f32]; 3]) {
+        let (y, x) = (self.window.top + y, self.window.left + x);
+        match self.arrangement {
+            Arrangement::Planes => {
+                for (c, out) in out.into_iter().enumerate() {
+                    let start = (c * self.height + y) * self.width + x;
+                    out.copy_from_slice(&self.data[start..][..out.len()]);
+                }
+            }
+            Arrangement::Blocks(2) => self.load_blocks::<2, false>(y, x, out),
+            Arrangement::Blocks(4) => self.load_blocks::<4, false>(y, x, out),
+            Arrangement::Blocks(_) => self.load_blocks::<1, false>(y, x, out),
+            Arrangement::ChannelBlocks(2) => self.load_blocks::<2, true>(y, x, out),
+            Arrangement::ChannelBlocks(_) => self.load_blocks::<4, true>(y, x, out),
+        }
+    }
+
+    #[inline(always)]
+    fn load_blocks<const N: usize, const BY_CHANNEL: bool>(
+        &self,
+        y: usize,
+        x: usize,
+        [red, green, blue]: [&mut [f32]; 3],
+    ) {
+        let block = 3 * N * N;
+        let (start, pixel, channel) = steps::<N, BY_CHANNEL>(y);
+        let blocks = &self.data[y / N * (self.width / N) * block..];
+        // Up to the next block pixel by pixel, then block by block.
+        let n_head = (x.next_multiple_of(N) - x).min(red.len());
+        for i in 0..n_head {
+            let at = (x + i) / N * block + start + (x + i) % N * pixel;
+            red[i] = blocks[at];
+            green[i] = blocks[at + channel];
+            blue[i] = blocks[at + 2 * channel];
+        }
+        let blocks = blocks.get((x + n_head) / N * block..).unwrap_or_default();
+        let out = red[n_head..]
+            .chunks_mut(N)
+            .zip(green[n_head..].chunks_mut(N))
+            .zip(blue[n_head..].chunks_mut(N));
+        for (((red, green), blue), block) in out.zip(blocks.chunks_exact(block)) {
+            for i in 0..red.len().min(N) {
+                let at = start + i * pixel;
+                red[i] = block[at];
+                green[i] = block[at + channel];
+                blue[i] = block[at + 2 * channel];
+            }
+        }
+    }
+}
+
+/// Rows of a [`PictureMut`] that one thread writes.
+pub(super) enum Band<'a> {
+    Planes([&'a mut [f32]; 3]),
+    Blocks(&'a mut [f32], Arrangement),
+}
+
+impl Band<'_> {
+    /// Writes row `y` of the band.
+    #[inline(always)]
+    pub(super) fn store(&mut self, y: usize, row: [&[f32]; 3]) {
+        match self {
+            Self::Planes(planes) => {
+                for (plane, row) in planes.iter_mut().zip(row) {
+                    plane[y * row.len()..][..row.len()].copy_from_slice(row);
+                }
+            }
+            Self::Blocks(blocks, Arrangement::Blocks(2)) => {
+                store_blocks::<2, false>(blocks, y, row)
+            }
+            Self::Blocks(blocks, Arrangement::Blocks(4)) => {
+                store_blocks::<4, false>(blocks, y, row)
+            }
+            Self::Blocks(blocks, Arrangement::ChannelBlocks(2)) => {
+                store_blocks::<2, true>(blocks, y, row);
+            }
+            Self::Blocks(blocks, Arrangement::ChannelBlocks(_)) => {
+                store_blocks::<4, true>(blocks, y, row);
+            }
+            Self::Blocks(blocks, _) => store_blocks::<1, false>(blocks, y, row),
+        }
+    }
+}
+
+/// Places of a row's first pixel, and steps to the next pixel and channel, within a block.
+#[inline(always)]
+fn steps<const N: usize, const BY_CHANNEL: bool>(y: usize) -> (usize, usize, usize) {
+    if BY_CHANNEL {
+        (y % N * N, 1, N * N)
+    } else {
+        (y % N * N * 3, 3, 1)
+    }
+}
+
+#[inline(always)]
+fn store_blocks<const N: usize, const BY_CHANNEL: bool>(
+    blocks: &mut [f32],
+    y: usize,
+    [red, green, blue]: [&[f32]; 3],
+) {
+    let (start, pixel, channel) = steps::<N, BY_CHANNEL>(y);
+    let row_len = red.len() / N * 3 * N * N;
+    let blocks = &mut blocks[y / N * row_len..][..row_len];
+    let pixels = red.as_chunks::<N>().0.iter();
+    let pixels = pixels
+        .zip(green.as_chunks::<N>().0)
+        .zip(blue.as_chunks::<N>().0);
+    for (block, ((red, green), blue)) in blocks.chunks_exact_mut(3 * N * N).zip(pixels) {
+        for i in 0..N {
+            let at = start + i * pixel;
+            block[at] = red[i];
+            block[at + channel] = green[i];
+            block[at + 2 * channel] = blue[i];
+        }
+    }
+}
+
+/// A row of a tile and of the pixel to its left.
+pub(super) const WIDE_PX: usize = TILE_PX + 1;

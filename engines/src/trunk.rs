@@ -1,0 +1,316 @@
+//! The trunk of a network of our own design: what is left when the space-to-depth at its entrance and the
+//! depth-to-space at its exit are cut off.
+//!
+//! Both only move values. Upload and download move every value anyway, so they do it on the way, and the
+//! runtime is spared four passes over the picture. The trunk takes and gives blocks of pixels,
+//! `[1, h / n, w / n, 3 * n * n]`, as [`Arrangement`] has them.
+//!
+//! The file is edited as protobuf fields and not decoded as a whole, so that nothing of it gets lost.
+
+use prost::Message;
+
+use crate::convert::Arrangement;
+use crate::onnx::{Attribute, Graph, ModelProto, Node, Value, element};
+
+/// Field numbers of `onnx.proto3`.
+const MODEL_GRAPH: u64 = 7;
+const GRAPH_NODE: u64 = 1;
+const GRAPH_INPUT: u64 = 11;
+const GRAPH_OUTPUT: u64 = 12;
+const GRAPH_VALUE_INFO: u64 = 13;
+
+/// A trunk and what upload and download have to do in place of what was cut off.
+#[derive(Clone, Debug)]
+pub(crate) struct Trunk {
+    /// The trunk as an ONNX file.
+    pub bytes: Vec<u8>,
+    /// How it takes pictures.
+    pub input: Arrangement,
+    /// How it gives them.
+    pub painted: Arrangement,
+    /// Added to every value of the input.
+    pub input_shift: f32,
+    /// Added to every value of the output.
+    pub output_shift: f32,
+}
+
+/// Operators at an end of the network.
+struct End<'a> {
+    /// Positions of the operators to cut off.
+    nodes: Vec<usize>,
+    block: i64,
+    shift: f32,
+    /// The value at the cut.
+    value: &'a str,
+}
+
+/// Cuts the trunk out of `bytes`. None if the network is of another design.
+pub(crate) fn cut(bytes: &[u8]) -> Option<Trunk> {
+    let model = ModelProto::parse(bytes).ok()?;
+    let graph = model.graph.as_ref()?;
+    let (entrance, exit) = (entrance(graph)?, exit(graph)?);
+    let block = usize::try_from(entrance.block)
+        .ok()
+        .filter(|block| [2, 4].contains(block))?;
+    if exit.block != entrance.block {
+        return None;
+    }
+    let last = &graph.nodes[*exit.nodes.last()?];
+    let is_by_channel = match last.text("mode") {
+        None | Some(b"DCR") => false,
+        Some(b"CRD") => true,
+        _ => return None,
+    };
+    let graph_bytes = edit_graph(field(bytes, MODEL_GRAPH)?, &entrance, &exit)?;
+    let mut edited = Vec::with_capacity(bytes.len());
+    for part in Fields(bytes) {
+        let part = part?;
+        if part.number == MODEL_GRAPH {
+            put(&mut edited, MODEL_GRAPH, &graph_bytes);
+        } else {
+            edited.extend_from_slice(part.whole);
+        }
+    }
+    Some(Trunk {
+        bytes: edited,
+        input: Arrangement::Blocks(block),
+        painted: if is_by_channel {
+            Arrangement::ChannelBlocks(block)
+        } else {
+            Arrangement::Blocks(block)
+        },
+        input_shift: entrance.shift,
+        output_shift: exit.shift,
+    })
+}
+
+/// `input → [Sub constant] → SpaceToDepth`.
+fn entrance(graph: &Graph) -> Option<End<'_>> {
+    let inputs = graph.inputs();
+    let [input] = &inputs[..] else { return None };
+    let (mut idx, mut node) = only_reader(graph, &input.name)?;
+    let mut nodes = vec![idx];
+    let mut shift = 0.0;
+    if node.op == "Sub" && node.inputs[0] == input.name {
+        shift = -scalar(graph, node.inputs.get(1)?)?;
+        (idx, node) = only_reader(graph, node.outputs.first()?)?;
+        nodes.push(idx);
+    }
+    if node.op != "SpaceToDepth" {
+        return None;
+    }
+    let value = node.outputs.first()?;
+    Some(End {
+        nodes,
+        block: node.int("blocksize")?,
+        shift,
+        value,
+    })
+}
+
+/// `DepthToSpace → [Add constant] → [Clip] → output`; what is cut off by `Clip`, download cuts off.
+fn exit(graph: &Graph) -> Option<End<'_>> {
+    let outputs = graph.outputs();
+    let [output] = &outputs[..] else { return None };
+    let (mut idx, mut node) = writer(graph, &output.name)?;
+    let mut nodes = vec![idx];
+    let mut shift = 0.0;
+    if node.op == "Clip" {
+        (idx, node) = writer(graph, node.inputs.first()?)?;
+        nodes.push(idx);
+    }
+    if node.op == "Add" {
+        shift = scalar(graph, node.inputs.get(1)?)?;
+        (idx, node) = writer(graph, node.inputs.first()?)?;
+        nodes.push(idx);
+    }
+    if node.op != "DepthToSpace" {
+        return None;
+    }
+    let value = node.inputs.first()?;
+    Some(End {
+        nodes,
+        block: node.int("blocksize")?,
+        shift,
+        value,
+    })
+}
+
+fn only_reader<'a>(graph: &'a Graph, value: &str) -> Option<(usize, &'a Node)> {
+    let reads = |(_, node): &(usize, &Node)| node.inputs.iter().any(|input| input == value);
+    let mut readers = graph.nodes.iter().enumerate().filter(reads);
+    let reader = readers.next()?;
+    readers.next().is_none().then_some(reader)
+}
+
+/// The operator that makes a value which nothing but one operator, or the output, takes.
+fn writer<'a>(graph: &'a Graph, value: &str) -> Option<(usize, &'a Node)> {
+    let n_readers = graph
+        .nodes
+        .iter()
+        .flat_map(|node| &node.inputs)
+        .filter(|input| *input == value);
+    let is_output = graph.outputs().iter().any(|output| output.name == value);
+    if n_readers.count() + usize::from(is_output) != 1 {
+        return None;
+    }
+    graph
+        .nodes
+        .iter()
+        .enumerate()
+        .find(|(_, node)| node.outputs.iter().any(|out| out == value))
+}
+
+fn scalar(graph: &Graph, name: &str) -> Option<f32> {
+    match graph.constants().get(name)?.floats()[..] {
+        [value] => Some(value),
+        _ => None,
+    }
+}
+
+/// The graph without its ends, between two transpositions that the runtime knows how to leave out.
+fn edit_graph(graph: &[u8], entrance: &End<'_>, exit: &End<'_>) -> Option<Vec<u8>> {
+    let (input, output) = ("impasto_blocks", "impasto_painted_blocks");
+    let channels = 3 * entrance.block * entrance.block;
+    let mut edited = Vec::with_capacity(graph.len());
+    put(
+        &mut edited,
+        GRAPH_INPUT,
+        &Value::picture(input, element::F32, channels).encode_to_vec(),
+    );
+    put(
+        &mut edited,
+        GRAPH_OUTPUT,
+        &Value::picture(output, element::F32, channels).encode_to_vec(),
+    );
+    let to_planes = transpose(input, entrance.value, &[0, 3, 1, 2]);
+    put(&mut edited, GRAPH_NODE, &to_planes.encode_to_vec());
+    let mut node_idx = 0;
+    for part in Fields(graph) {
+        let part = part?;
+        let keep = match part.number {
+            GRAPH_NODE => {
+                node_idx += 1;
+                !entrance.nodes.contains(&(node_idx - 1)) && !exit.nodes.contains(&(node_idx - 1))
+            }
+            number => ![GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_VALUE_INFO].contains(&number),
+        };
+        if keep {
+            edited.extend_from_slice(part.whole);
+        }
+    }
+    let to_blocks = transpose(exit.value, output, &[0, 2, 3, 1]);
+    put(&mut edited, GRAPH_NODE, &to_blocks.encode_to_vec());
+    Some(edited)
+}
+
+fn transpose(input: &str, output: &str, axes: &[i64]) -> Node {
+    Node {
+        inputs: vec![input.to_owned()],
+        outputs: vec![output.to_owned()],
+        op: "Transpose".to_owned(),
+        attributes: vec![Attribute::of_ints("perm", axes)],
+    }
+}
+
+/// A field of a protobuf message.
+struct Part<'a> {
+    number: u64,
+    /// Its bytes with tag and length.
+    whole: &'a [u8],
+    /// Its bytes without them.
+    content: &'a [u8],
+}
+
+/// The fields of a message one by one; `None` inside stands for bytes that are no message.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Option<Part<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let part = first_part(self.0);
+        self.0 = part
+            .as_ref()
+            .map_or(&[], |part| &self.0[part.whole.len()..]);
+        Some(part)
+    }
+}
+
+fn first_part(bytes: &[u8]) -> Option<Part<'_>> {
+    let mut rest = bytes;
+    let tag = prost::encoding::decode_varint(&mut rest).ok()?;
+    let n_tag = bytes.len() - rest.len();
+    let (n_header, n_content) = match tag & 7 {
+        0 => {
+            prost::encoding::decode_varint(&mut rest).ok()?;
+            (n_tag, bytes.len() - rest.len() - n_tag)
+        }
+        1 => (n_tag, 8),
+        2 => {
+            let n_content =
+                usize::try_from(prost::encoding::decode_varint(&mut rest).ok()?).ok()?;
+            (bytes.len() - rest.len(), n_content)
+        }
+        5 => (n_tag, 4),
+        _ => return None,
+    };
+    let whole = bytes.get(..n_header.checked_add(n_content)?)?;
+    Some(Part {
+        number: tag >> 3,
+        whole,
+        content: &whole[n_header..],
+    })
+}
+
+fn field(bytes: &[u8], number: u64) -> Option<&[u8]> {
+    Fields(bytes)
+        .flatten()
+        .find(|part| part.number == number)
+        .map(|part| part.content)
+}
+
+fn put(bytes: &mut Vec<u8>, number: u64, content: &[u8]) {
+    prost::encoding::encode_varint(number << 3 | 2, bytes);
+    prost::encoding::encode_varint(content.len() as u64, bytes);
+    bytes.extend_from_slice(content);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_networks_have_trunks() {
+        for (bytes, block) in [
+            (
+                &include_bytes!("../styles/starry-night.balanced.onnx")[..],
+                4,
+            ),
+            (&include_bytes!("../styles/starry-night.best.onnx")[..], 2),
+        ] {
+            let trunk = cut(bytes).unwrap();
+            assert_eq!((trunk.input_shift, trunk.output_shift), (-0.5, 0.5));
+            assert_eq!(trunk.input, Arrangement::Blocks(block));
+            assert_eq!(trunk.painted, Arrangement::ChannelBlocks(block));
+            let model = ModelProto::parse(&trunk.bytes).unwrap();
+            let graph = model.graph.as_ref().unwrap();
+            assert!(graph.nodes.iter().all(|node| !node.op.contains("Depth")));
+            let channels = Some(3 * block * block);
+            assert_eq!(graph.inputs()[0].dims, [None, None, None, channels]);
+            assert_eq!(model.metadata("impasto.pad"), Some("16"));
+            assert!(cut(&trunk.bytes).is_none());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_message_have_none() {
+        assert!(cut(b"").is_none());
+        assert!(cut(b"no network").is_none());
+        let bytes = include_bytes!("../styles/starry-night.balanced.onnx");
+        assert!(cut(&bytes[..bytes.len() / 2]).is_none());
+    }
+}
