@@ -38,7 +38,7 @@ const LATENCY_CHECK_FRAMES: u64 = 30;
 #[derive(Default, glib::Properties)]
 #[properties(wrapper_type = super::StyleTransfer)]
 pub struct StyleTransfer {
-    #[property(name = "style", get, set, type = String, member = style, nick = "Style",
+    #[property(name = "style", get = Self::style, set = Self::set_style, type = Option<String>, nullable, nick = "Style",
         blurb = "Name of a bundled or installed style, or path of an .onnx file (`impasto styles` lists the names)",
         default = Some(engines::styles::DEFAULT), mutable_playing)]
     #[property(name = "strength", get, set, type = f32, member = strength, nick = "Strength",
@@ -394,6 +394,15 @@ impl StyleTransfer {
         self.painter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn style(&self) -> Option<String> {
+        Some(self.settings().style.clone())
+    }
+
+    /// No name at all stands for the default style.
+    fn set_style(&self, style: Option<String>) {
+        self.settings().style = style.unwrap_or_else(|| engines::styles::DEFAULT.to_owned());
+    }
+
     fn active_engine(&self) -> String {
         self.painter()
             .as_ref()
@@ -443,8 +452,9 @@ impl StyleTransfer {
         if obj.is_passthrough() != is_off {
             gst::debug!(CAT, imp = self, "passthrough: {is_off}");
             obj.set_passthrough(is_off);
-            // Upstream may use the pool of downstream only in passthrough.
+            // Upstream may use the pool of downstream only in passthrough; painting needs one of its own.
             obj.reconfigure_sink();
+            obj.reconfigure_src();
             if self.is_live.load(Ordering::Relaxed) {
                 self.post_latency_changed();
             }
