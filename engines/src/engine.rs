@@ -72,7 +72,7 @@ pub fn measure(model: &Model) -> Result<Model> {
     Ok(measured)
 }
 
-/// Opens the network that [`open`] would use, without the stages round it.
+/// Opens a style's network as its file has it, at the size and in the precision that [`open`] would use.
 ///
 /// # Errors
 /// As [`open`].

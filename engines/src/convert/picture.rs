@@ -66,25 +66,28 @@ impl Picture<'_> {
         let block = 3 * N * N;
         let (start, pixel, channel) = steps::<N, BY_CHANNEL>(y);
         let blocks = &self.data[y / N * (self.width / N) * block..];
-        // Up to the next block pixel by pixel, then block by block.
+        // Up to the next block and behind the last one pixel by pixel, between them block by block.
         let n_head = (x.next_multiple_of(N) - x).min(red.len());
-        for i in 0..n_head {
+        let n_blocks = (red.len() - n_head) / N;
+        for i in (0..n_head).chain(n_head + n_blocks * N..red.len()) {
             let at = (x + i) / N * block + start + (x + i) % N * pixel;
             red[i] = blocks[at];
             green[i] = blocks[at + channel];
             blue[i] = blocks[at + 2 * channel];
         }
         let blocks = blocks.get((x + n_head) / N * block..).unwrap_or_default();
-        let out = red[n_head..]
-            .chunks_mut(N)
-            .zip(green[n_head..].chunks_mut(N))
-            .zip(blue[n_head..].chunks_mut(N));
+        let [red, green, blue] = [red, green, blue].map(|row| row[n_head..].as_chunks_mut::<N>().0);
+        let out = red.iter_mut().zip(green).zip(blue);
         for (((red, green), blue), block) in out.zip(blocks.chunks_exact(block)) {
-            for i in 0..red.len().min(N) {
-                let at = start + i * pixel;
-                red[i] = block[at];
-                green[i] = block[at + channel];
-                blue[i] = block[at + 2 * channel];
+            if BY_CHANNEL {
+                red.copy_from_slice(&block[start..][..N]);
+                green.copy_from_slice(&block[start + channel..][..N]);
+                blue.copy_from_slice(&block[start + 2 * channel..][..N]);
+            } else {
+                let pixels = block[start..][..3 * N].as_chunks::<3>().0;
+                for (((red, green), blue), px) in red.iter_mut().zip(green).zip(blue).zip(pixels) {
+                    [*red, *green, *blue] = *px;
+                }
             }
         }
     }
@@ -139,7 +142,7 @@ fn store_blocks<const N: usize, const BY_CHANNEL: bool>(
     y: usize,
     [red, green, blue]: [&[f32]; 3],
 ) {
-    let (start, pixel, channel) = steps::<N, BY_CHANNEL>(y);
+    let (start, _, channel) = steps::<N, BY_CHANNEL>(y);
     let row_len = red.len() / N * 3 * N * N;
     let blocks = &mut blocks[y / N * row_len..][..row_len];
     let pixels = red.as_chunks::<N>().0.iter();
@@ -147,11 +150,15 @@ fn store_blocks<const N: usize, const BY_CHANNEL: bool>(
         .zip(green.as_chunks::<N>().0)
         .zip(blue.as_chunks::<N>().0);
     for (block, ((red, green), blue)) in blocks.chunks_exact_mut(3 * N * N).zip(pixels) {
-        for i in 0..N {
-            let at = start + i * pixel;
-            block[at] = red[i];
-            block[at + channel] = green[i];
-            block[at + 2 * channel] = blue[i];
+        if BY_CHANNEL {
+            block[start..][..N].copy_from_slice(red);
+            block[start + channel..][..N].copy_from_slice(green);
+            block[start + 2 * channel..][..N].copy_from_slice(blue);
+        } else {
+            let row = block[start..][..3 * N].as_chunks_mut::<3>().0;
+            for (((px, red), green), blue) in row.iter_mut().zip(red).zip(green).zip(blue) {
+                *px = [*red, *green, *blue];
+            }
         }
     }
 }

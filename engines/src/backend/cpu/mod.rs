@@ -1,12 +1,12 @@
 //! The CPU backend: networks run on OpenVINO, the other stages are this crate's own definitions.
 
+mod alone;
 mod measure;
 mod runtime;
 mod scale;
 mod session;
 
-use std::time::{Duration, Instant};
-
+pub use alone::NetworkAlone;
 pub(crate) use measure::measure;
 pub use runtime::Runtime;
 pub(crate) use runtime::probe;
@@ -187,41 +187,5 @@ impl Backend for Cpu {
 
     fn describe(&self) -> String {
         self.description.clone()
-    }
-}
-
-/// The network of the CPU engine without the stages round it, for measuring what these add.
-pub struct NetworkAlone {
-    backend: Cpu,
-    input: Tensor,
-    painted: Tensor,
-}
-
-impl NetworkAlone {
-    pub(crate) fn open(model: &Model, format: &FrameFormat, settings: &Settings) -> Result<Self> {
-        let mut backend = Cpu::open(model, format, settings)?;
-        let (input, painted) = (backend.alloc_input()?, backend.alloc_painted()?);
-        let mut network = Self {
-            backend,
-            input,
-            painted,
-        };
-        network.run()?;
-        Ok(network)
-    }
-
-    /// Runs the network once on a fixed picture and says how long that took.
-    ///
-    /// # Errors
-    /// Whatever stops the network.
-    pub fn run(&mut self) -> Result<Duration> {
-        let start = Instant::now();
-        self.backend.infer(&self.input, &mut self.painted)?;
-        Ok(start.elapsed())
-    }
-
-    /// Where and how it runs, as [`Engine::describe`](crate::Engine::describe).
-    pub fn describe(&self) -> String {
-        self.backend.describe()
     }
 }
