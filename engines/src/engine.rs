@@ -20,7 +20,10 @@ pub trait Engine: Send {
     /// if it is not of the format that the engine was opened for, and whatever stops the network.
     fn submit(&mut self, frame: &Frame<'_>) -> Result<()>;
 
-    /// Writes the oldest finished frame into `target` and returns true, or false if none is ready.
+    /// Whether [`Engine::receive`] gives a frame: every slot is taken, or the frames inside were drained.
+    fn is_ready(&self) -> bool;
+
+    /// Writes the oldest frame into `target` and returns true, or false if none is ready.
     /// `source` is that frame as it was submitted: alpha and, by [`Look`], colours are taken from it.
     ///
     /// # Errors
@@ -70,6 +73,15 @@ pub fn measure(model: &Model) -> Result<Model> {
     let mut measured = model.clone();
     measured.convention = backend::cpu::measure(model)?;
     Ok(measured)
+}
+
+/// Loads the runtime and settles what only a test picture can tell, so that [`open`] has less to do. For another thread,
+/// while the caller is busy with something else.
+///
+/// # Errors
+/// As [`open`].
+pub fn prepare(model: &Model, settings: &Settings) -> Result<()> {
+    backend::cpu::prepare(model, settings)
 }
 
 /// Opens a style's network as its file has it, at the size and in the precision that [`open`] would use.

@@ -121,7 +121,7 @@ pub enum Error {
 
     /// Not enough memory for frames of this size.
     #[error(
-        "painting at {width}x{height} needs about {needed_mib} MiB of memory, {available_mib} MiB are free; set processing-size lower, or choose a smaller quality"
+        "painting at {width}x{height} needs about {needed_mib} MiB of memory, {available_mib} MiB are free; set processing-size or max-in-flight lower, or choose a smaller quality"
     )]
     Memory {
         /// Width at which the network would work.

@@ -44,7 +44,7 @@ mod stylizer;
 mod trunk;
 
 pub use backend::cpu::{NetworkAlone, Runtime};
-pub use engine::{Engine, measure, network_alone, open, probe};
+pub use engine::{Engine, measure, network_alone, open, prepare, probe};
 pub use error::{Error, Result};
 pub use frame::{
     Frame, FrameFormat, FrameMut, MAX_SIZE_PX, MIN_SIZE_PX, Matrix, PixelFormat, Plane, PlaneMut,

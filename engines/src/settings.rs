@@ -97,12 +97,25 @@ impl FromStr for Precision {
 }
 
 /// What is fixed when an engine is opened; another value needs another engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Height in pixels at which the network works, 0 = the frame's own.
     pub processing_size: usize,
     /// Number format in which the network computes.
     pub precision: Precision,
+    /// Frames that may be inside the engine at once, `1..=8`. With one, all cores work on a frame; with more, frames
+    /// wait for each other, but no core waits for another.
+    pub max_in_flight: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            processing_size: 0,
+            precision: Precision::default(),
+            max_in_flight: 1,
+        }
+    }
 }
 
 /// What changes from one frame to the next without a new engine.

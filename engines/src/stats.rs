@@ -87,10 +87,15 @@ impl Stats {
     pub(crate) fn time<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();
-        let n_measured = &mut self.n_measured[stage as usize];
-        self.durations[stage as usize][*n_measured % WINDOW] = start.elapsed();
-        *n_measured += 1;
+        self.note(stage, start.elapsed());
         result
+    }
+
+    /// Notes what a stage took.
+    pub(crate) fn note(&mut self, stage: Stage, duration: Duration) {
+        let n_measured = &mut self.n_measured[stage as usize];
+        self.durations[stage as usize][*n_measured % WINDOW] = duration;
+        *n_measured += 1;
     }
 
     /// What a stage took in the last 300 frames.

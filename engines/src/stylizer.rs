@@ -1,6 +1,6 @@
 //! The flow: frame → upload → infer → download → frame. Its order is written here and nowhere else.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backend::Backend;
 use crate::engine::Engine;
@@ -10,19 +10,28 @@ use crate::settings::Look;
 use crate::stats::{Stage, Stats};
 
 /// A frame that takes longer is not painted twice to warm up.
-const LONG: Duration = Duration::from_millis(150);
+const LONG: Duration = Duration::from_millis(30);
 
-/// A backend with the pictures on their way through it: one frame at a time, nothing allocated per frame.
+/// A backend with the pictures on their way through it, in slots that are taken in turn. Nothing is allocated
+/// per frame.
 pub(crate) struct Stylizer<B: Backend> {
+    /// Dropped first: it waits for what still runs on the slots' pictures.
     backend: B,
     format: FrameFormat,
-    input: B::Tensor,
-    painted: B::Tensor,
+    slots: Vec<Slot<B::Tensor>>,
+    /// Slot of the oldest frame.
+    oldest_idx: usize,
+    n_taken: usize,
     look: Look,
     frame_time: Duration,
-    /// Whether `painted` holds a frame that nobody has received.
-    is_ready: bool,
     stats: Stats,
+}
+
+struct Slot<T> {
+    input: T,
+    painted: T,
+    /// When the network was started, until it has been waited for.
+    started: Option<Instant>,
 }
 
 impl<B: Backend + Send> Stylizer<B>
@@ -31,21 +40,38 @@ where
 {
     /// # Errors
     /// Whatever the backend says when it allocates or first runs.
-    pub(crate) fn new(mut backend: B, format: FrameFormat) -> Result<Self> {
-        let input = backend.alloc_input()?;
-        let painted = backend.alloc_painted()?;
+    pub(crate) fn new(mut backend: B, format: FrameFormat, n_slots: usize) -> Result<Self> {
+        let slots = (0..n_slots)
+            .map(|_| {
+                let (input, painted) = (backend.alloc_input()?, backend.alloc_painted()?);
+                Ok(Slot {
+                    input,
+                    painted,
+                    started: None,
+                })
+            })
+            .collect::<Result<_>>()?;
         let mut stylizer = Self {
-            frame_time: Duration::ZERO,
             backend,
             format,
-            input,
-            painted,
+            slots,
+            oldest_idx: 0,
+            n_taken: 0,
             look: Look::default(),
-            is_ready: false,
+            frame_time: Duration::ZERO,
             stats: Stats::default(),
         };
         stylizer.warm_up()?;
         Ok(stylizer)
+    }
+
+    /// Waits for the network in a slot, if it has not been waited for.
+    fn wait(&mut self, slot_idx: usize) -> Result<()> {
+        if let Some(started) = self.slots[slot_idx].started.take() {
+            self.backend.wait(slot_idx)?;
+            self.stats.note(Stage::Infer, started.elapsed());
+        }
+        Ok(())
     }
 
     /// Paints a black frame, and another if that was quick: the first one finds cold memory.
@@ -76,6 +102,7 @@ where
                 .zip(&sizes)
                 .map(|(data, &(stride_bytes, _))| PlaneMut { data, stride_bytes });
             self.submit(&source)?;
+            self.drain()?;
             self.receive(&source, &mut FrameMut::new(self.format, planes)?)?;
             self.frame_time = self.stats.latest();
             if self.frame_time > LONG {
@@ -114,45 +141,65 @@ where
 {
     fn submit(&mut self, frame: &Frame<'_>) -> Result<()> {
         self.check(frame.format())?;
-        if self.is_ready {
-            return Err(Error::Full { max_in_flight: 1 });
+        if self.n_taken == self.slots.len() {
+            return Err(Error::Full {
+                max_in_flight: self.slots.len(),
+            });
         }
+        let slot_idx = (self.oldest_idx + self.n_taken) % self.slots.len();
         let Self {
             backend,
-            input,
-            painted,
+            slots,
             stats,
             ..
         } = self;
+        let Slot {
+            input,
+            painted,
+            started,
+        } = &mut slots[slot_idx];
         stats.time(Stage::Upload, || backend.upload(frame, input))?;
-        stats.time(Stage::Infer, || backend.infer(input, painted))?;
-        stats.n_in += 1;
-        self.is_ready = true;
+        backend.infer(slot_idx, input, painted)?;
+        *started = Some(Instant::now());
+        self.n_taken += 1;
+        self.stats.n_in += 1;
         Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        let is_drained = self.n_taken > 0 && self.slots[self.oldest_idx].started.is_none();
+        is_drained || self.n_taken == self.slots.len()
     }
 
     fn receive(&mut self, source: &Frame<'_>, target: &mut FrameMut<'_>) -> Result<bool> {
         self.check(source.format())?;
         self.check(target.format())?;
-        if !self.is_ready {
+        if !self.is_ready() {
             return Ok(false);
         }
+        let slot_idx = self.oldest_idx;
+        self.wait(slot_idx)?;
         let Self {
             backend,
-            painted,
+            slots,
             stats,
             look,
             ..
         } = self;
+        let painted = &slots[slot_idx].painted;
         stats.time(Stage::Download, || {
             backend.download(painted, source, *look, target)
         })?;
-        stats.n_out += 1;
-        self.is_ready = false;
+        self.oldest_idx = (slot_idx + 1) % self.slots.len();
+        self.n_taken -= 1;
+        self.stats.n_out += 1;
         Ok(true)
     }
 
     fn drain(&mut self) -> Result<()> {
+        for i in 0..self.n_taken {
+            self.wait((self.oldest_idx + i) % self.slots.len())?;
+        }
         Ok(())
     }
 
@@ -161,11 +208,15 @@ where
     }
 
     fn reset(&mut self) {
-        self.is_ready = false;
+        for slot_idx in 0..self.slots.len() {
+            // What the network says of a frame that nobody wants is of no interest.
+            let _ = self.wait(slot_idx);
+        }
+        self.n_taken = 0;
     }
 
     fn max_in_flight(&self) -> usize {
-        1
+        self.slots.len()
     }
 
     fn describe(&self) -> String {

@@ -9,6 +9,7 @@ use crate::picture::Picture;
 pub const F32: Settings = Settings {
     processing_size: 0,
     precision: Precision::F32,
+    max_in_flight: 1,
 };
 
 /// Sends one frame through. The target's rows lie further apart than the source's.

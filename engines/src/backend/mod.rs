@@ -26,8 +26,16 @@ pub(crate) trait Backend {
     /// Converts a frame to the network's colours, scales and pads it.
     fn upload(&mut self, frame: &Frame<'_>, input: &mut Self::Tensor) -> Result<()>;
 
-    /// Runs the network.
-    fn infer(&mut self, input: &Self::Tensor, painted: &mut Self::Tensor) -> Result<()>;
+    /// Starts the network in a slot; until [`Backend::wait`] both pictures belong to it.
+    fn infer(
+        &mut self,
+        slot_idx: usize,
+        input: &Self::Tensor,
+        painted: &mut Self::Tensor,
+    ) -> Result<()>;
+
+    /// Waits for the network in a slot.
+    fn wait(&mut self, slot_idx: usize) -> Result<()>;
 
     /// Crops, scales and converts what the network gave to a frame, with `look` applied against `source`.
     fn download(
@@ -48,5 +56,9 @@ pub(crate) fn open(
     settings: &Settings,
 ) -> Result<Box<dyn Engine>> {
     let backend = cpu::Cpu::open(model, format, settings)?;
-    Ok(Box::new(Stylizer::new(backend, *format)?))
+    Ok(Box::new(Stylizer::new(
+        backend,
+        *format,
+        settings.max_in_flight,
+    )?))
 }

@@ -110,10 +110,10 @@ impl Band<'_> {
                 }
             }
             Self::Blocks(blocks, Arrangement::Blocks(2)) => {
-                store_blocks::<2, false>(blocks, y, row)
+                store_blocks::<2, false>(blocks, y, row);
             }
             Self::Blocks(blocks, Arrangement::Blocks(4)) => {
-                store_blocks::<4, false>(blocks, y, row)
+                store_blocks::<4, false>(blocks, y, row);
             }
             Self::Blocks(blocks, Arrangement::ChannelBlocks(2)) => {
                 store_blocks::<2, true>(blocks, y, row);

@@ -56,6 +56,9 @@ pub struct StyleTransfer {
     #[property(name = "precision", get, set, type = Precision, member = precision, nick = "Precision",
         blurb = "Number format in which the network computes",
         builder(Precision::default()).mutable_ready())]
+    #[property(name = "max-in-flight", get, set, type = u32, member = max_in_flight, nick = "Max in flight",
+        blurb = "Frames that may be inside the element at once. 1: all cores work on one frame, and no frame waits for the next; n: cores work on several frames, which paints more of them in a second and adds n-1 frame times of latency: for files",
+        minimum = 1, maximum = 8, default = 1, mutable_ready)]
     settings: Mutex<Settings>,
 
     #[property(name = "active-engine", get = Self::active_engine, type = String, nick = "Active engine",
@@ -63,8 +66,8 @@ pub struct StyleTransfer {
     painter: Mutex<Option<Painter>>,
 
     counts: Counts,
-    /// Nanoseconds that the latency answer adds for one frame.
-    frame_time: AtomicU64,
+    /// Nanoseconds that the latency answer adds.
+    latency: AtomicU64,
     is_live: AtomicBool,
 }
 
@@ -175,7 +178,7 @@ impl BaseTransformImpl for StyleTransfer {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.painter() = None;
-        self.frame_time.store(0, Ordering::Relaxed);
+        self.latency.store(0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -222,13 +225,13 @@ impl BaseTransformImpl for StyleTransfer {
         self.take_controlled_values(&buffer);
         self.counts.frames_in.fetch_add(1, Ordering::Relaxed);
         let settings = self.settings().clone();
-        self.switch_passthrough(settings.is_off());
+        self.switch_passthrough(settings.is_off())?;
         let queued = self.parent_submit_input_buffer(is_discont, buffer)?;
         if queued == gst::FlowSuccess::CustomSuccess {
             self.counts.frames_late.fetch_add(1, Ordering::Relaxed);
             return Ok(queued);
         }
-        self.follow(&settings);
+        self.follow(&settings)?;
         if settings.is_off() {
             return Ok(queued);
         }
@@ -309,7 +312,7 @@ impl BaseTransformImpl for StyleTransfer {
             let (is_live, min, max) = latency.result();
             self.is_live.store(is_live, Ordering::Relaxed);
             if is_live && !self.obj().is_passthrough() {
-                let own = gst::ClockTime::from_nseconds(self.frame_time.load(Ordering::Relaxed));
+                let own = gst::ClockTime::from_nseconds(self.latency.load(Ordering::Relaxed));
                 latency.set(is_live, min + own, max.map(|max| max + own));
             }
         }
@@ -447,9 +450,11 @@ impl StyleTransfer {
         }
     }
 
-    fn switch_passthrough(&self, is_off: bool) {
+    fn switch_passthrough(&self, is_off: bool) -> Result<(), gst::FlowError> {
         let obj = self.obj();
         if obj.is_passthrough() != is_off {
+            // Painted frames leave before those that go through.
+            self.drain()?;
             gst::debug!(CAT, imp = self, "passthrough: {is_off}");
             obj.set_passthrough(is_off);
             // Upstream may use the pool of downstream only in passthrough; painting needs one of its own.
@@ -459,11 +464,16 @@ impl StyleTransfer {
                 self.post_latency_changed();
             }
         }
+        Ok(())
     }
 
     /// Follows a change of style, quality or size in the background.
-    fn follow(&self, settings: &Settings) {
+    fn follow(&self, settings: &Settings) -> Result<(), gst::FlowError> {
         let order = settings.order();
+        let has_next = self.painter().as_mut().is_some_and(Painter::has_next);
+        if has_next {
+            self.drain()?;
+        }
         let (change, described) = match self.painter().as_mut() {
             Some(painter) => {
                 let change = painter.follow(&order);
@@ -472,7 +482,7 @@ impl StyleTransfer {
                 }
                 (change, painter.engine().describe())
             }
-            None => return,
+            None => return Ok(()),
         };
         match change {
             None => (),
@@ -489,6 +499,7 @@ impl StyleTransfer {
                 );
             }
         }
+        Ok(())
     }
 
     /// Pushes every frame inside the engine downstream.
@@ -513,21 +524,25 @@ impl StyleTransfer {
         gst::FlowError::Error
     }
 
-    /// Keeps the time of one frame for the latency answer: at most one frame duration, because a frame
-    /// that takes longer delays the next, which no latency cures.
+    /// Keeps what the latency answer adds: the time of one frame, at most one frame duration, because a frame
+    /// that takes longer delays the next, which no latency cures; and a frame duration for every further
+    /// frame in flight.
     fn note_frame_time(&self, time: std::time::Duration, info: &gst_video::VideoInfo) {
-        let fps = info.fps();
-        let nanos = time.as_nanos() as u64;
-        let limit = match (u64::try_from(fps.numer()), u64::try_from(fps.denom())) {
-            (Ok(numer), Ok(denom)) if numer > 0 => 1_000_000_000 * denom / numer,
-            _ => u64::MAX,
+        let (fps, nanos) = (info.fps(), time.as_nanos() as u64);
+        let n_waiting = u64::from(self.settings().max_in_flight) - 1;
+        let latency = match (u64::try_from(fps.numer()), u64::try_from(fps.denom())) {
+            (Ok(numer), Ok(denom)) if numer > 0 => {
+                let duration = 1_000_000_000 * denom / numer;
+                nanos.min(duration) + n_waiting * duration
+            }
+            _ => nanos * (n_waiting + 1),
         };
-        self.frame_time.store(nanos.min(limit), Ordering::Relaxed);
+        self.latency.store(latency, Ordering::Relaxed);
     }
 
     /// Tells the pipeline when frames have come to take much longer or shorter than the latency answer says.
     fn check_latency(&self) {
-        let told = self.frame_time.load(Ordering::Relaxed);
+        let told = self.latency.load(Ordering::Relaxed);
         match self.painter().as_ref() {
             Some(painter) => {
                 let stats = painter.engine().stats();
@@ -539,10 +554,10 @@ impl StyleTransfer {
             }
             None => return,
         }
-        let now = self.frame_time.load(Ordering::Relaxed);
+        let now = self.latency.load(Ordering::Relaxed);
         if now.abs_diff(told) * 5 <= told {
             // Small changes are not worth a new latency for the whole pipeline.
-            self.frame_time.store(told, Ordering::Relaxed);
+            self.latency.store(told, Ordering::Relaxed);
         } else if self.is_live.load(Ordering::Relaxed) {
             self.post_latency_changed();
         }

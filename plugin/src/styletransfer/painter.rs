@@ -25,7 +25,8 @@ pub(super) struct Painter {
 /// An engine that a thread is opening.
 struct Next {
     order: Order,
-    opened: mpsc::Receiver<engines::Result<Box<dyn Engine>>>,
+    opening: mpsc::Receiver<engines::Result<Box<dyn Engine>>>,
+    opened: Option<engines::Result<Box<dyn Engine>>>,
 }
 
 /// What became of a change of style.
@@ -67,13 +68,32 @@ impl Painter {
         self.order == *order && self.format == *format
     }
 
+    /// Whether the next engine has been opened: the frames inside the old one are to be drained before
+    /// [`Painter::follow`] takes it over.
+    pub(super) fn has_next(&mut self) -> bool {
+        let Some(next) = &mut self.next else {
+            return false;
+        };
+        if next.opened.is_none() {
+            next.opened = match next.opening.try_recv() {
+                Ok(opened) => Some(opened),
+                Err(mpsc::TryRecvError::Empty) => None,
+                Err(mpsc::TryRecvError::Disconnected) => Some(Err(engines::Error::Runtime {
+                    action: "opening the style",
+                    reason: "its thread ended without a result".to_owned(),
+                })),
+            };
+        }
+        next.opened.is_some()
+    }
+
     /// Moves towards `order`: starts a thread to open it, or takes over what such a thread has opened. To be
     /// called between frames; never waits.
     pub(super) fn follow(&mut self, order: &Order) -> Option<Change> {
         let change = self.next.take().and_then(|next| self.take_over(next));
         let is_settled = self.order == *order || self.refused.as_ref() == Some(order);
         if self.next.is_none() && !is_settled {
-            let (sender, opened) = mpsc::channel();
+            let (sender, opening) = mpsc::channel();
             let (wanted, format) = (order.clone(), self.format);
             let spawned = thread::Builder::new()
                 .name("impasto-open".to_owned())
@@ -83,7 +103,8 @@ impl Painter {
                 Ok(_) => {
                     self.next = Some(Next {
                         order: order.clone(),
-                        opened,
+                        opening,
+                        opened: None,
                     });
                 }
                 Err(error) => {
@@ -98,33 +119,21 @@ impl Painter {
         change
     }
 
-    fn take_over(&mut self, next: Next) -> Option<Change> {
-        // Frames inside the old engine are received from it first.
-        if !self.slots.is_empty() {
-            self.next = Some(next);
-            return None;
-        }
-        match next.opened.try_recv() {
-            Err(mpsc::TryRecvError::Empty) => {
-                self.next = Some(next);
-                None
-            }
-            Ok(Ok(engine)) => {
+    fn take_over(&mut self, mut next: Next) -> Option<Change> {
+        match next.opened.take() {
+            Some(Ok(engine)) if self.slots.is_empty() => {
                 self.engine = engine;
                 self.order = next.order;
                 self.refused = None;
                 Some(Change::Done)
             }
-            Ok(Err(error)) => {
+            Some(Err(error)) => {
                 self.refused = Some(next.order);
                 Some(Change::Refused(error))
             }
-            Err(mpsc::TryRecvError::Disconnected) => {
-                self.refused = Some(next.order);
-                Some(Change::Refused(engines::Error::Runtime {
-                    action: "opening the style",
-                    reason: "its thread ended without a result".to_owned(),
-                }))
+            opened => {
+                self.next = Some(Next { opened, ..next });
+                None
             }
         }
     }
@@ -148,9 +157,9 @@ impl Painter {
         Ok(())
     }
 
-    /// The buffer of the oldest frame inside the engine.
+    /// The buffer of the oldest frame inside the engine, if that is ready.
     pub(super) fn oldest(&self) -> Option<&gst::Buffer> {
-        self.slots.front()
+        self.slots.front().filter(|_| self.engine.is_ready())
     }
 
     /// Writes the oldest finished frame into `target`. False if none is ready.

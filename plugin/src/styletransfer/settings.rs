@@ -11,6 +11,7 @@ pub(super) struct Settings {
     pub quality: Quality,
     pub processing_size: u32,
     pub precision: Precision,
+    pub max_in_flight: u32,
 }
 
 impl Default for Settings {
@@ -22,6 +23,7 @@ impl Default for Settings {
             quality: Quality::default(),
             processing_size: 0,
             precision: Precision::default(),
+            max_in_flight: 1,
         }
     }
 }
@@ -44,6 +46,7 @@ impl Settings {
             },
             engine: engines::Settings {
                 processing_size: self.processing_size as usize,
+                max_in_flight: self.max_in_flight as usize,
                 precision: match self.precision {
                     Precision::Auto => engines::Precision::Auto,
                     Precision::F32 => engines::Precision::F32,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::session::{Session, Tensor};
+use super::session::{Plan, Session, Tensor};
 use super::{measure, probe};
 use crate::error::Result;
 use crate::frame::FrameFormat;
@@ -29,7 +29,13 @@ impl NetworkAlone {
         )?;
         let precision = measure::precision(model, &convention, settings.precision)?;
         let size = (geometry.padded_width, geometry.padded_height);
-        let session = Session::open(model, &convention, None, size, precision)?;
+        let plan = Plan {
+            trunk: None,
+            size,
+            precision,
+            n_slots: 1,
+        };
+        let session = Session::open(model, &convention, &plan)?;
         let runtime = probe()?;
         let mut network = Self {
             input: session.alloc_input()?,
@@ -53,7 +59,8 @@ impl NetworkAlone {
     /// Whatever stops the network.
     pub fn run(&mut self) -> Result<Duration> {
         let start = Instant::now();
-        self.session.infer(&self.input, &mut self.painted)?;
+        self.session.infer(0, &self.input, &mut self.painted)?;
+        self.session.wait(0)?;
         Ok(start.elapsed())
     }
 

@@ -8,12 +8,12 @@ use std::hash::{Hash, Hasher};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::runtime::{core, failed, probe};
-use super::session::{Session, dims, reshape};
+use super::session::{Plan, Session, dims, reshape};
 use crate::convert::{self, Arrangement, PictureMut, Rows};
 use crate::error::{Error, Result};
 use crate::geometry::Window;
 use crate::model::{Channels, Convention, Known, Layout, Model, Origin, Size, ValueRange};
-use crate::settings::Precision;
+use crate::settings::{Precision, Settings};
 
 /// Sides in pixels of the test picture for networks of any size.
 const TEST_SIZE: (usize, usize) = (192, 128);
@@ -67,6 +67,13 @@ pub(crate) fn measure(model: &Model) -> Result<Convention> {
     Ok(convention)
 }
 
+/// Measures all that opening a network with these settings will ask for.
+pub(crate) fn prepare(model: &Model, settings: &Settings) -> Result<()> {
+    let convention = measure(model)?;
+    precision(model, &convention, settings.precision)?;
+    Ok(())
+}
+
 /// Values of black and white at the input and output of a measured convention.
 pub(super) fn ranges(convention: &Convention) -> (ValueRange, ValueRange) {
     let output = convention
@@ -106,22 +113,16 @@ pub(super) fn precision(
 /// How well half precision agrees with f32 on the test picture.
 fn half_db(model: &Model, convention: &Convention) -> Result<f64> {
     let key = key(model);
-    let known = HALF_DB
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(&key)
-        .copied();
-    if let Some(known) = known {
-        return Ok(known);
+    // Held while measuring: whoever asks for the same meanwhile waits for it.
+    let mut known = HALF_DB.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(&db) = known.get(&key) {
+        return Ok(db);
     }
     let (input_range, output_range) = ranges(convention);
     let exact = run(model, convention, input_range, Precision::F32)?;
     let half = run(model, convention, input_range, Precision::Half)?;
     let db = psnr_db(&exact, &half, output_range);
-    HALF_DB
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(key, db);
+    known.insert(key, db);
     Ok(db)
 }
 
@@ -236,7 +237,16 @@ fn run(
             )
         }
     };
-    let mut session = Session::open(model, convention, None, (width, height), precision)?;
+    let mut session = Session::open(
+        model,
+        convention,
+        &Plan {
+            trunk: None,
+            size: (width, height),
+            precision,
+            n_slots: 1,
+        },
+    )?;
     let (mut input, mut painted) = (session.alloc_input()?, session.alloc_painted()?);
     let (low, high) = input_range.bounds();
     let scene = TestScene {
@@ -263,7 +273,8 @@ fn run(
             arrangement,
         },
     );
-    session.infer(&input, &mut painted)?;
+    session.infer(0, &input, &mut painted)?;
+    session.wait(0)?;
     Ok(painted.values()?.to_vec())
 }
 

@@ -7,14 +7,14 @@ mod scale;
 mod session;
 
 pub use alone::NetworkAlone;
-pub(crate) use measure::measure;
+pub(crate) use measure::{measure, prepare};
 pub use runtime::Runtime;
 pub(crate) use runtime::probe;
 
 use super::Backend;
 use crate::colour::Affine;
 use crate::convert::{self, Picture, PictureMut, Shown};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::geometry::{Geometry, Window};
 use crate::memory;
@@ -22,7 +22,7 @@ use crate::model::Model;
 use crate::settings::{Look, Settings};
 use crate::trunk;
 use scale::Scaler;
-use session::{Session, Tensor};
+use session::{Plan, Session, Tensor};
 
 /// A network on OpenVINO with all that brings frames to it and back.
 pub(crate) struct Cpu {
@@ -42,6 +42,14 @@ impl Cpu {
     /// [`Error::OpenVinoMissing`](crate::Error::OpenVinoMissing), [`Error::Memory`](crate::Error::Memory),
     /// [`Error::Setting`](crate::Error::Setting) or [`Error::Style`](crate::Error::Style).
     pub(crate) fn open(model: &Model, format: &FrameFormat, settings: &Settings) -> Result<Self> {
+        let n_slots = settings.max_in_flight;
+        if !(1..=8).contains(&n_slots) {
+            return Err(Error::Setting {
+                name: "max-in-flight",
+                found: n_slots.to_string(),
+                wanted: "1 to 8 frames",
+            });
+        }
         let convention = measure(model)?;
         let geometry = Geometry::new(
             &convention,
@@ -50,7 +58,7 @@ impl Cpu {
             settings.processing_size,
         )?;
         memory::check(
-            model.values_per_px,
+            model.values_per_px * n_slots as f64,
             geometry.padded_width,
             geometry.padded_height,
         )?;
@@ -63,7 +71,13 @@ impl Cpu {
         } else {
             trunk::cut(&model.bytes)
         };
-        let session = Session::open(model, &convention, trunk.as_ref(), size, precision)?;
+        let plan = Plan {
+            trunk: trunk.as_ref(),
+            size,
+            precision,
+            n_slots,
+        };
+        let session = Session::open(model, &convention, &plan)?;
         let (input_shift, output_shift) =
             trunk.map_or((0.0, 0.0), |trunk| (trunk.input_shift, trunk.output_shift));
 
@@ -150,8 +164,12 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn infer(&mut self, input: &Tensor, painted: &mut Tensor) -> Result<()> {
-        self.session.infer(input, painted)
+    fn infer(&mut self, slot_idx: usize, input: &Tensor, painted: &mut Tensor) -> Result<()> {
+        self.session.infer(slot_idx, input, painted)
+    }
+
+    fn wait(&mut self, slot_idx: usize) -> Result<()> {
+        self.session.wait(slot_idx)
     }
 
     fn download(

@@ -1,5 +1,7 @@
 //! A compiled network with its request: what OpenVINO runs.
 
+use std::thread;
+
 use openvino::prepostprocess::Pipeline;
 use openvino::{
     CompiledModel, DeviceType, Dimension, ElementType, InferRequest, PartialShape, RwPropertyKey,
@@ -44,35 +46,54 @@ impl Tensor {
     }
 }
 
-/// A network compiled for one size, with its one request.
+/// A network compiled for one size, with a request per slot.
 pub(super) struct Session {
-    request: InferRequest,
+    slots: Vec<Slot>,
     /// Keeps the code of the request alive.
     _compiled: CompiledModel,
     /// Keeps the values of further inputs alive.
-    _constants: Vec<Tensor>,
+    _constants: Vec<(usize, Tensor)>,
     input_idx: usize,
     output_idx: usize,
     input: Arrangement,
     painted: Arrangement,
     size: (usize, usize),
     painted_size: (usize, usize),
+}
+
+struct Slot {
+    request: InferRequest,
     /// The tensors that the request holds; setting them again costs time.
     bound: Option<(usize, usize)>,
 }
 
+/// What a network is opened for.
+pub(super) struct Plan<'a> {
+    /// The part of it that runs; the whole of it if none.
+    pub trunk: Option<&'a Trunk>,
+    /// Width and height of its picture in pixels.
+    pub size: (usize, usize),
+    /// No longer `auto`.
+    pub precision: Precision,
+    /// Pictures that it may work on at once.
+    pub n_slots: usize,
+}
+
+/// A frame takes no longer than this; what does is taken to hang.
+const LONGEST_MS: i64 = 600_000;
+
 impl Session {
-    /// Compiles a network for pictures of `size`, width before height: the whole of `model`, or its trunk.
+    /// Compiles a network.
     ///
     /// # Errors
     /// [`Error::OpenVinoMissing`], or [`Error::Style`] if the network cannot be compiled or gives no picture.
-    pub(super) fn open(
-        model: &Model,
-        convention: &Convention,
-        trunk: Option<&Trunk>,
-        size: (usize, usize),
-        precision: Precision,
-    ) -> Result<Self> {
+    pub(super) fn open(model: &Model, convention: &Convention, plan: &Plan<'_>) -> Result<Self> {
+        let &Plan {
+            trunk,
+            size,
+            precision,
+            n_slots,
+        } = plan;
         let refuse = |reason: String| Error::Style {
             name: model.name.clone(),
             reason,
@@ -86,13 +107,12 @@ impl Session {
             (None, Layout::Nhwc) => (Arrangement::Blocks(1), Arrangement::Blocks(1)),
         };
         let picture = dims(input, size);
-        let opened = Self::compile(
-            &mut core,
-            bytes,
-            convention,
-            &picture,
-            precision.hint(&runtime),
-        );
+        let n_cores = thread::available_parallelism().map_or(1, usize::from);
+        let hints = Hints {
+            precision: precision.hint(&runtime),
+            n_streams: n_slots.min(n_cores),
+        };
+        let opened = Self::compile(&mut core, bytes, convention, &picture, &hints);
         let (mut compiled, painted_dims) = opened.map_err(|error| match error {
             Error::Runtime { action, reason } => refuse(format!("{action}: {reason}")),
             other => other,
@@ -117,9 +137,6 @@ impl Session {
                 size.0, size.1, painted_size.0, painted_size.1
             )));
         }
-        let mut request = compiled
-            .create_infer_request()
-            .map_err(|error| failed("allocating the network's memory", error))?;
         let constants = convention
             .constants
             .iter()
@@ -127,14 +144,26 @@ impl Session {
                 let dims: Vec<i64> = constant.dims.iter().map(|&n| n as i64).collect();
                 let mut tensor = Tensor::new(&dims)?;
                 tensor.values_mut()?.copy_from_slice(&constant.values);
-                request
-                    .set_input_tensor_by_index(constant.input_idx, &tensor.tensor)
-                    .map_err(|error| failed("setting a further input", error))?;
-                Ok(tensor)
+                Ok((constant.input_idx, tensor))
             })
             .collect::<Result<Vec<_>>>()?;
+        let allocating = |error| failed("allocating the network's memory", error);
+        let slots = (0..n_slots)
+            .map(|_| {
+                let mut request = compiled.create_infer_request().map_err(allocating)?;
+                for (input_idx, tensor) in &constants {
+                    request
+                        .set_input_tensor_by_index(*input_idx, &tensor.tensor)
+                        .map_err(|error| failed("setting a further input", error))?;
+                }
+                Ok(Slot {
+                    request,
+                    bound: None,
+                })
+            })
+            .collect::<Result<_>>()?;
         Ok(Self {
-            request,
+            slots,
             _compiled: compiled,
             _constants: constants,
             input_idx: convention.input_idx,
@@ -143,7 +172,6 @@ impl Session {
             painted,
             size,
             painted_size,
-            bound: None,
         })
     }
 
@@ -152,7 +180,7 @@ impl Session {
         bytes: &[u8],
         convention: &Convention,
         picture: &[i64; 4],
-        precision: &str,
+        hints: &Hints,
     ) -> Result<(CompiledModel, Vec<usize>)> {
         let reading = |error| failed("reading the network", error);
         let mut network = core.read_model_from_buffer(bytes, None).map_err(reading)?;
@@ -160,9 +188,16 @@ impl Session {
         let network = in_f32(network, convention, picture)?;
 
         let setting = |error| failed("setting up the CPU", error);
+        let mode = if hints.n_streams == 1 {
+            "LATENCY"
+        } else {
+            "THROUGHPUT"
+        };
+        let n_streams = hints.n_streams.to_string();
         for (key, value) in [
-            (RwPropertyKey::HintInferencePrecision, precision),
-            (RwPropertyKey::HintPerformanceMode, "LATENCY"),
+            (RwPropertyKey::HintInferencePrecision, hints.precision),
+            (RwPropertyKey::HintPerformanceMode, mode),
+            (RwPropertyKey::NumStreams, &n_streams),
             (RwPropertyKey::HintEnableCpuPinning, "NO"),
         ] {
             core.set_property(&DeviceType::CPU, &key, value)
@@ -206,23 +241,44 @@ impl Session {
         Tensor::new(&dims(self.painted, self.painted_size))
     }
 
-    pub(super) fn infer(&mut self, input: &Tensor, painted: &mut Tensor) -> Result<()> {
+    /// Starts the network in a slot; until [`Session::wait`] both tensors belong to it.
+    pub(super) fn infer(
+        &mut self,
+        slot_idx: usize,
+        input: &Tensor,
+        painted: &mut Tensor,
+    ) -> Result<()> {
         let running = |error| failed("running the network", error);
         let wanted = (
             input.tensor.as_c_ptr() as usize,
             painted.tensor.as_c_ptr() as usize,
         );
-        if self.bound != Some(wanted) {
-            self.request
+        let Slot { request, bound } = &mut self.slots[slot_idx];
+        if *bound != Some(wanted) {
+            request
                 .set_input_tensor_by_index(self.input_idx, &input.tensor)
                 .map_err(running)?;
-            self.request
+            request
                 .set_output_tensor_by_index(self.output_idx, &painted.tensor)
                 .map_err(running)?;
-            self.bound = Some(wanted);
+            *bound = Some(wanted);
         }
-        self.request.infer().map_err(running)
+        request.infer_async().map_err(running)
     }
+
+    /// Waits for the network in a slot.
+    pub(super) fn wait(&mut self, slot_idx: usize) -> Result<()> {
+        let request = &mut self.slots[slot_idx].request;
+        request
+            .wait(LONGEST_MS)
+            .map_err(|error| failed("running the network", error))
+    }
+}
+
+/// What the runtime is told about the use of a network.
+struct Hints {
+    precision: &'static str,
+    n_streams: usize,
 }
 
 /// Sizes of the axes of a picture of `size`, width before height.
