@@ -1,0 +1,324 @@
+//! `impasto doctor`: says what is there, what is missing, and how to get it.
+
+use std::fs;
+
+use anyhow::bail;
+use clap::Args;
+use serde::Serialize;
+
+use crate::{packages, report, trial};
+
+/// Says whether everything needed is installed, and how to get what is missing.
+///
+/// Looks at GStreamer and its plugins, the OpenVINO runtime, the processor and the styles, each of which paints one
+/// small picture. Exit code 1 if something is missing without which nothing can be painted.
+#[derive(Args)]
+pub struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Elements by what they are needed for, and whether `impasto video` with default options needs them.
+const TASKS: &[(&str, &[&str], bool)] = &[
+    (
+        "every video",
+        &[
+            "styletransfer",
+            "filesrc",
+            "parsebin",
+            "videoconvert",
+            "filesink",
+        ],
+        true,
+    ),
+    (
+        "reading .mp4",
+        &["qtdemux", "h264parse", "avdec_h264"],
+        true,
+    ),
+    (
+        "reading .mkv and .webm",
+        &["matroskademux", "vp8dec", "vp9dec"],
+        false,
+    ),
+    ("reading .avi and .ts", &["avidemux", "tsdemux"], false),
+    (
+        "interlaced, turned and odd-sized clips",
+        &["deinterlace", "videoflip", "videocrop"],
+        false,
+    ),
+    (
+        "writing .mp4 and .mov",
+        &["x264enc", "mp4mux", "qtmux"],
+        true,
+    ),
+    (
+        "writing .webm and .mkv",
+        &["vp9enc", "vp9parse", "webmmux", "matroskamux"],
+        false,
+    ),
+    (
+        "other codecs",
+        &["x265enc", "h265parse", "vp8enc", "av1enc", "av1parse"],
+        false,
+    ),
+    (
+        "sound and subtitles",
+        &[
+            "audioconvert",
+            "audioresample",
+            "avenc_aac",
+            "opusenc",
+            "aacparse",
+            "capssetter",
+        ],
+        false,
+    ),
+];
+
+#[derive(Serialize)]
+struct Health {
+    version: &'static str,
+    gstreamer: String,
+    elements: Vec<Element>,
+    openvino: OpenVino,
+    cores: usize,
+    free_memory_mib: Option<u64>,
+    styles: Vec<Style>,
+    /// The plugin's file, if GStreamer's own tools find it.
+    plugin: Option<String>,
+    is_well: bool,
+}
+
+#[derive(Serialize)]
+struct Element {
+    task: &'static str,
+    element: &'static str,
+    package: &'static str,
+    is_needed: bool,
+    is_there: bool,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum OpenVino {
+    Found {
+        library: String,
+        version: String,
+        processor: String,
+        half: Option<&'static str>,
+    },
+    Missing {
+        error: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Style {
+    name: String,
+    quality: &'static str,
+    engine: Option<String>,
+    error: Option<String>,
+}
+
+impl Doctor {
+    /// Looks at everything.
+    ///
+    /// # Errors
+    /// If something needed is missing.
+    pub fn run(self) -> anyhow::Result<()> {
+        super::start_gstreamer()?;
+        let health = Health::look();
+        if self.json {
+            report::json(&health)?;
+        } else {
+            health.tell()?;
+        }
+        if !health.is_well {
+            bail!(
+                "something needed is missing; `./setup deps` in Impasto's source folder installs all of it"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Health {
+    fn look() -> Self {
+        let elements: Vec<_> = TASKS
+            .iter()
+            .flat_map(|&(task, elements, is_needed)| {
+                elements.iter().map(move |&element| Element {
+                    task,
+                    element,
+                    package: packages::package_of(element),
+                    is_needed,
+                    is_there: packages::has(element),
+                })
+            })
+            .collect();
+        let openvino = match engines::probe() {
+            Ok(runtime) => OpenVino::Found {
+                library: runtime.library.display().to_string(),
+                version: runtime.version,
+                processor: runtime.processor,
+                half: runtime.half,
+            },
+            Err(error) => OpenVino::Missing {
+                error: error.to_string(),
+            },
+        };
+        let styles = styles(matches!(openvino, OpenVino::Found { .. }));
+        let paints = styles
+            .iter()
+            .any(|style| style.name == engines::styles::DEFAULT && style.error.is_none());
+        let plugin = gst::Registry::get()
+            .lookup("libgstimpasto.so")
+            .and_then(|plugin| plugin.filename());
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            gstreamer: gst::version_string().to_string(),
+            is_well: paints
+                && elements
+                    .iter()
+                    .all(|element| element.is_there || !element.is_needed),
+            elements,
+            openvino,
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            free_memory_mib: free_memory_mib(
+                &fs::read_to_string("/proc/meminfo").unwrap_or_default(),
+            ),
+            styles,
+            plugin: plugin.map(|path| path.display().to_string()),
+        }
+    }
+
+    fn tell(&self) -> anyhow::Result<()> {
+        report::line(format!("impasto {}, {}", self.version, self.gstreamer))?;
+        let memory = self
+            .free_memory_mib
+            .map_or(String::new(), |mib| format!(", {mib} MiB of memory free"));
+        report::line(format!("{} cores{memory}", self.cores))?;
+        report::line(match &self.openvino {
+            OpenVino::Found {
+                library,
+                version,
+                processor,
+                half,
+            } => format!(
+                "OpenVINO {version} in {library}\n    on {processor}, half precision: {}",
+                half.unwrap_or("not on this processor")
+            ),
+            OpenVino::Missing { error } => format!("OpenVINO is missing: {error}"),
+        })?;
+        for &(task, ..) in TASKS {
+            let missing: Vec<_> = self
+                .elements
+                .iter()
+                .filter(|element| element.task == task && !element.is_there)
+                .map(|element| format!("{} (install {})", element.element, element.package))
+                .collect();
+            let state = if missing.is_empty() {
+                "ok".to_owned()
+            } else {
+                format!("missing {}", missing.join(", "))
+            };
+            report::line(format!("{task}: {state}"))?;
+        }
+        for style in &self.styles {
+            let state = style
+                .engine
+                .as_deref()
+                .or(style.error.as_deref())
+                .unwrap_or("not tried");
+            let name = format!("{} {}", style.name, style.quality);
+            report::line(format!("style {}: {state}", name.trim()))?;
+        }
+        report::line(match &self.plugin {
+            Some(path) => format!("plugin for gst-launch-1.0: {path}"),
+            None => "plugin for gst-launch-1.0: not installed; `./setup install` in Impasto's source folder does".to_owned(),
+        })
+    }
+}
+
+/// Every size of every style, tried out if there is something to run it.
+fn styles(can_run: bool) -> Vec<Style> {
+    let listed = match engines::styles::list() {
+        Ok(listed) => listed,
+        Err(error) => {
+            let error = Some(error.to_string());
+            return vec![Style {
+                name: "(all)".to_owned(),
+                quality: "",
+                engine: None,
+                error,
+            }];
+        }
+    };
+    let sizes = listed.into_iter().flat_map(|style| {
+        let qualities = if style.qualities.is_empty() {
+            vec![None]
+        } else {
+            style.qualities.into_iter().map(Some).collect()
+        };
+        qualities
+            .into_iter()
+            .map(move |quality| (style.name.clone(), quality))
+    });
+    sizes
+        .map(|(name, quality)| {
+            let found = engines::styles::find(&name, quality.unwrap_or_default())
+                .map_err(anyhow::Error::from);
+            let tried = match found {
+                Ok(_) if !can_run => Err(anyhow::anyhow!("not tried without OpenVINO")),
+                found => found.and_then(|model| trial::try_out(&model)),
+            };
+            let (engine, error) = match tried {
+                Ok(engine) => (Some(engine), None),
+                Err(error) => (None, Some(report::chain(&error))),
+            };
+            Style {
+                name,
+                quality: quality.map_or("", engines::Quality::name),
+                engine,
+                error,
+            }
+        })
+        .collect()
+}
+
+fn free_memory_mib(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_memory_is_read() {
+        let meminfo = "MemTotal:       100 kB\nMemAvailable:    2048000 kB\n";
+        assert_eq!(free_memory_mib(meminfo), Some(2000));
+        assert_eq!(free_memory_mib(""), None);
+    }
+
+    #[test]
+    fn every_element_has_a_package() {
+        for &(_, elements, _) in TASKS {
+            for element in elements
+                .iter()
+                .filter(|element| **element != "styletransfer")
+            {
+                assert_ne!(
+                    packages::package_of(element),
+                    "a GStreamer plugin package",
+                    "{element}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The subcommands, one file each.
+
+mod bench;
+mod doctor;
+mod image;
+mod styles;
+mod video;
+
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    Video(video::Video),
+    Image(image::Image),
+    Styles(styles::Styles),
+    Doctor(doctor::Doctor),
+    Bench(bench::Bench),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Whatever stops it.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Video(video) => video.run(),
+            Self::Image(image) => image.run(),
+            Self::Styles(styles) => styles.run(),
+            Self::Doctor(doctor) => doctor.run(),
+            Self::Bench(bench) => bench.run(),
+        }
+    }
+}
+
+/// Gets GStreamer ready, with the element `styletransfer` in it.
+///
+/// # Errors
+/// If GStreamer does not start.
+pub fn start_gstreamer() -> anyhow::Result<()> {
+    use anyhow::Context;
+    gst::init().context("starting GStreamer")?;
+    gstimpasto::plugin_register_static().context("registering the element styletransfer")
+}
