@@ -83,7 +83,7 @@ impl Video {
         packages::require(container.muxer)?;
         let (model, settings) = (self.style.model()?, self.style.settings());
         // The runtime loads while the clip is looked at. What goes wrong is told when it is needed.
-        thread::spawn(move || drop(engines::prepare(&model, &settings)));
+        let _ahead = Ahead::start(move || drop(engines::prepare(&model, &settings)));
         let clip = video::probe(&self.input)?;
         interrupt::check()?;
         let output = Output::create(&self.output, self.overwrite, &[&self.input])?;
@@ -131,6 +131,22 @@ impl Video {
             done.speed,
             done.engine
         ))
+    }
+}
+
+/// Work on another thread, which is waited for: a process must not end while its libraries are being loaded.
+struct Ahead(Option<thread::JoinHandle<()>>);
+
+impl Ahead {
+    fn start(work: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(thread::spawn(work)))
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // A panic there has said so itself, and what it was to do is done again when it is needed.
+        let _ = self.0.take().map(thread::JoinHandle::join);
     }
 }
 

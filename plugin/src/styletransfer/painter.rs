@@ -27,6 +27,14 @@ struct Next {
     order: Order,
     opening: mpsc::Receiver<engines::Result<Box<dyn Engine>>>,
     opened: Option<engines::Result<Box<dyn Engine>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Next {
+    fn drop(&mut self) {
+        // A process must not end while its libraries are at work. A panic there shows as a closed channel.
+        let _ = self.thread.take().map(thread::JoinHandle::join);
+    }
 }
 
 /// What became of a change of style.
@@ -100,8 +108,9 @@ impl Painter {
                 // Nobody listens any more if the stream has ended meanwhile.
                 .spawn(move || drop(sender.send(wanted.open(&format))));
             match spawned {
-                Ok(_) => {
+                Ok(thread) => {
                     self.next = Some(Next {
+                        thread: Some(thread),
                         order: order.clone(),
                         opening,
                         opened: None,
@@ -123,16 +132,17 @@ impl Painter {
         match next.opened.take() {
             Some(Ok(engine)) if self.slots.is_empty() => {
                 self.engine = engine;
-                self.order = next.order;
+                self.order = next.order.clone();
                 self.refused = None;
                 Some(Change::Done)
             }
             Some(Err(error)) => {
-                self.refused = Some(next.order);
+                self.refused = Some(next.order.clone());
                 Some(Change::Refused(error))
             }
             opened => {
-                self.next = Some(Next { opened, ..next });
+                next.opened = opened;
+                self.next = Some(next);
                 None
             }
         }
