@@ -50,7 +50,7 @@ pub fn line(text: impl Display) -> anyhow::Result<()> {
 /// Prints a result as one line of JSON.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(serde_json::to_string(value).context("writing JSON")?)
 }
