@@ -154,7 +154,8 @@ fn bad_clips_are_refused_and_leave_nothing() {
     let before = files(&folder);
     for input in &inputs {
         let said = refused(&["video", input, "-o", &path(&folder, "out.mp4")], 1);
-        assert!(said.starts_with("error: "), "{input}: {said}");
+        // Libraries may have said something of their own before.
+        assert!(said.contains("error: "), "{input}: {said}");
         assert!(
             said.contains(input.as_str()),
             "{input} is not named: {said}"

@@ -155,9 +155,20 @@ fn store_blocks<const N: usize, const BY_CHANNEL: bool>(
             block[start + channel..][..N].copy_from_slice(green);
             block[start + 2 * channel..][..N].copy_from_slice(blue);
         } else {
-            let row = block[start..][..3 * N].as_chunks_mut::<3>().0;
-            for (((px, red), green), blue) in row.iter_mut().zip(red).zip(green).zip(blue) {
-                *px = [*red, *green, *blue];
+            let (pairs, row) = (N / 2, &mut block[start..][..3 * N]);
+            if N == 1 {
+                row.copy_from_slice(&[red[0], green[0], blue[0]]);
+            }
+            // Two pixels at once are shuffled in registers; one by one they are stored value by value.
+            for (i, out) in row
+                .as_chunks_mut::<6>()
+                .0
+                .iter_mut()
+                .enumerate()
+                .take(pairs)
+            {
+                let (a, b) = (2 * i, 2 * i + 1);
+                *out = [red[a], green[a], blue[a], red[b], green[b], blue[b]];
             }
         }
     }
