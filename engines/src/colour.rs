@@ -56,6 +56,21 @@ impl Affine {
         self
     }
 
+    /// The same map of what was multiplied by `scale` before.
+    pub(crate) fn scale_before(mut self, scale: f32) -> Self {
+        self.rows = self.rows.map(|row| row.map(|value| value * scale));
+        self
+    }
+
+    /// The same map with what it gives multiplied by `gain` about `pivot`, and `offset` added.
+    pub(crate) fn relight(mut self, gain: f32, pivot: f32, offset: f32) -> Self {
+        self.rows = self.rows.map(|row| row.map(|value| value * gain));
+        self.offset = self
+            .offset
+            .map(|value| gain * (value - pivot) + pivot + offset);
+        self
+    }
+
     fn then(&self, next: &Self) -> Self {
         let rows = next
             .rows

@@ -1,5 +1,6 @@
 //! What element and command line hold: an engine takes frames and gives them back painted.
 
+use std::any::Any;
 use std::time::Duration;
 
 use crate::backend;
@@ -8,6 +9,9 @@ use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::model::Model;
 use crate::settings::{Look, Settings};
 use crate::stats::Stats;
+
+/// What an engine knows of the frames that went through it, for the engine that goes on in its place.
+pub struct Past(pub(crate) Box<dyn Any + Send>);
 
 /// A network opened for one format of frames, wherever it runs.
 ///
@@ -41,6 +45,13 @@ pub trait Engine: Send {
 
     /// Forgets every frame in flight and all history.
     fn reset(&mut self);
+
+    /// Gives what is needed to go on without a jump, if there is anything. Frames in flight are forgotten.
+    fn hand_over(&mut self) -> Option<Past>;
+
+    /// Goes on where another engine, of the same format of frames, has ended: its paint fades out within half a second.
+    /// A past of another size is of no use and is dropped.
+    fn take_over(&mut self, past: Past);
 
     /// Frames that may be inside at once.
     fn max_in_flight(&self) -> usize;

@@ -1,7 +1,7 @@
 //! Pictures in, pictures out: repaints video frames with style networks.
 //!
 //! ```text
-//! Frame → upload → infer → download → Frame
+//! Frame → follow → upload → infer → blend → download → Frame
 //! ```
 //!
 //! [`styles::find`] reads a style, [`open`] makes an [`Engine`] of it for one format of frames, and
@@ -36,15 +36,22 @@ mod geometry;
 mod memory;
 mod model;
 mod onnx;
+mod repeat;
 mod settings;
 mod sidecar;
+mod simd;
+#[expect(
+    clippy::needless_range_loop,
+    reason = "loops over several slices by one index become vector instructions where nested zips do not"
+)]
+mod stabilizer;
 mod stats;
 pub mod styles;
 mod stylizer;
 mod trunk;
 
 pub use backend::cpu::{NetworkAlone, Runtime};
-pub use engine::{Engine, measure, network_alone, open, prepare, probe};
+pub use engine::{Engine, Past, measure, network_alone, open, prepare, probe};
 pub use error::{Error, Result};
 pub use frame::{
     Frame, FrameFormat, FrameMut, MAX_SIZE_PX, MIN_SIZE_PX, Matrix, PixelFormat, Plane, PlaneMut,
@@ -53,6 +60,6 @@ pub use frame::{
 pub use model::{
     Channels, ConstantInput, Convention, Known, Layout, Model, Origin, Size, ValueRange,
 };
-pub use settings::{Look, Precision, Quality, Settings};
+pub use settings::{Look, Precision, Quality, Settings, Stabilizer};
 pub use sidecar::Sidecar;
 pub use stats::{Stage, Stats, Times};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -25,6 +26,20 @@ pub enum Precision {
     F32,
     /// bfloat16 or float16, whichever the processor has.
     Half,
+}
+
+/// How the picture is kept steady from frame to frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Stabilizer {
+    /// Every frame is painted by itself.
+    Off,
+    /// What does not move is held.
+    Gate,
+    /// What does not move is held, and what moves takes its paint along.
+    Flow,
+    /// `Flow`; where frames must keep time and it would cost too much of that, `Gate`.
+    #[default]
+    Auto,
 }
 
 impl Quality {
@@ -51,6 +66,42 @@ impl Precision {
             Self::F32 => "f32",
             Self::Half => "half",
         }
+    }
+}
+
+impl Stabilizer {
+    /// Every choice.
+    pub const ALL: [Self; 4] = [Self::Off, Self::Gate, Self::Flow, Self::Auto];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Gate => "gate",
+            Self::Flow => "flow",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+impl fmt::Display for Stabilizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Stabilizer {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|stabilizer| stabilizer.name() == word)
+            .ok_or_else(|| Error::Setting {
+                name: "stabilizer",
+                found: word.to_owned(),
+                wanted: "off, gate, flow or auto",
+            })
     }
 }
 
@@ -106,6 +157,10 @@ pub struct Settings {
     /// Frames that may be inside the engine at once, `1..=8`. With one, all cores work on a frame; with more, frames
     /// wait for each other, but no core waits for another.
     pub max_in_flight: usize,
+    /// Time from one frame to the next.
+    pub frame_interval: Duration,
+    /// Frames must keep time: [`Stabilizer::Auto`] looks at `frame_interval`.
+    pub is_live: bool,
 }
 
 impl Default for Settings {
@@ -114,6 +169,8 @@ impl Default for Settings {
             processing_size: 0,
             precision: Precision::default(),
             max_in_flight: 1,
+            frame_interval: Duration::from_millis(40),
+            is_live: false,
         }
     }
 }
@@ -125,6 +182,15 @@ pub struct Look {
     pub strength: f32,
     /// Paint in the colours of the input: its chroma stays.
     pub keep_colors: bool,
+    /// How the picture is kept steady.
+    pub stabilizer: Stabilizer,
+    /// Largest share of motion-compensated history at a moving pixel, `0.0..=0.95`; 0 is the same as
+    /// [`Stabilizer::Off`].
+    pub persistence: f32,
+    /// Keep a camera's exposure hunting (0.3 to 3 Hz) out of the paint.
+    pub exposure_guard: bool,
+    /// Give the last painting again for a frame that repeats the last one.
+    pub reuse: bool,
 }
 
 impl Default for Look {
@@ -132,6 +198,10 @@ impl Default for Look {
         Self {
             strength: 1.0,
             keep_colors: false,
+            stabilizer: Stabilizer::default(),
+            persistence: 0.85,
+            exposure_guard: true,
+            reuse: true,
         }
     }
 }

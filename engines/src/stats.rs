@@ -12,19 +12,22 @@ pub enum Stage {
     Upload,
     /// The network.
     Infer,
+    /// What keeps the picture steady: motion of the input, and blending with the frame before.
+    Stabilize,
     /// Network output to frame.
     Download,
 }
 
 impl Stage {
     /// Every stage, in the order of the flow.
-    pub const ALL: [Self; 3] = [Self::Upload, Self::Infer, Self::Download];
+    pub const ALL: [Self; 4] = [Self::Upload, Self::Infer, Self::Stabilize, Self::Download];
 
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
             Self::Infer => "infer",
+            Self::Stabilize => "stabilize",
             Self::Download => "download",
         }
     }
@@ -69,6 +72,8 @@ pub struct Stats {
     pub n_in: u64,
     /// Frames received.
     pub n_out: u64,
+    /// Frames received that repeated the one before, and cost no painting.
+    pub n_reused: u64,
 }
 
 impl Default for Stats {
@@ -78,6 +83,7 @@ impl Default for Stats {
             n_measured: [0; Stage::ALL.len()],
             n_in: 0,
             n_out: 0,
+            n_reused: 0,
         }
     }
 }

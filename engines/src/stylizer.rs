@@ -1,12 +1,14 @@
-//! The flow: frame → upload → infer → download → frame. Its order is written here and nowhere else.
+//! The flow: frame → follow → upload → infer → blend → download → frame. Its order is written here and nowhere else.
 
 use std::time::{Duration, Instant};
 
-use crate::backend::Backend;
-use crate::engine::Engine;
+use crate::backend::{Backend, Done};
+use crate::engine::{Engine, Past};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, FrameFormat, FrameMut, Plane, PlaneMut};
-use crate::settings::Look;
+use crate::repeat::{Repeats, This};
+use crate::settings::{Look, Settings, Stabilizer};
+use crate::stabilizer::{Light, Task};
 use crate::stats::{Stage, Stats};
 
 /// A frame that takes longer is not painted twice to warm up.
@@ -18,18 +20,32 @@ pub(crate) struct Stylizer<B: Backend> {
     /// Dropped first: it waits for what still runs on the slots' pictures.
     backend: B,
     format: FrameFormat,
-    slots: Vec<Slot<B::Tensor>>,
+    slots: Vec<Slot<B>>,
     /// Slot of the oldest frame.
     oldest_idx: usize,
     n_taken: usize,
     look: Look,
+    repeats: Repeats,
+    /// The frame received last was blended: its paint is there to be kept.
+    has_history: bool,
+    /// What [`Stabilizer::Auto`] comes to.
+    auto: Stabilizer,
     frame_time: Duration,
     stats: Stats,
 }
 
-struct Slot<T> {
-    input: T,
-    painted: T,
+struct Slot<B: Backend> {
+    input: B::Tensor,
+    painted: B::Tensor,
+    motion: B::Motion,
+    /// The frame is the one before once more; nothing was done about it.
+    is_repeat: bool,
+    /// The frame goes into the history.
+    is_kept: bool,
+    /// Its painting may be given once more.
+    keeps_painting: bool,
+    /// What following it took.
+    followed: Duration,
     /// When the network was started, until it has been waited for.
     started: Option<Instant>,
 }
@@ -37,16 +53,21 @@ struct Slot<T> {
 impl<B: Backend + Send> Stylizer<B>
 where
     B::Tensor: Send,
+    B::Motion: Send,
 {
     /// # Errors
     /// Whatever the backend says when it allocates or first runs.
-    pub(crate) fn new(mut backend: B, format: FrameFormat, n_slots: usize) -> Result<Self> {
-        let slots = (0..n_slots)
+    pub(crate) fn new(mut backend: B, format: FrameFormat, settings: &Settings) -> Result<Self> {
+        let slots = (0..settings.max_in_flight)
             .map(|_| {
-                let (input, painted) = (backend.alloc_input()?, backend.alloc_painted()?);
                 Ok(Slot {
-                    input,
-                    painted,
+                    input: backend.alloc_input()?,
+                    painted: backend.alloc_painted()?,
+                    motion: backend.alloc_motion(),
+                    is_repeat: false,
+                    is_kept: false,
+                    keeps_painting: false,
+                    followed: Duration::ZERO,
                     started: None,
                 })
             })
@@ -57,12 +78,49 @@ where
             slots,
             oldest_idx: 0,
             n_taken: 0,
-            look: Look::default(),
+            look: Look {
+                stabilizer: Stabilizer::Off,
+                exposure_guard: false,
+                reuse: false,
+                ..Look::default()
+            },
+            repeats: Repeats::default(),
+            has_history: false,
+            auto: Stabilizer::Flow,
             frame_time: Duration::ZERO,
             stats: Stats::default(),
         };
         stylizer.warm_up()?;
+        stylizer.look = Look::default();
+        if settings.is_live {
+            stylizer.choose(settings.frame_interval)?;
+        }
         Ok(stylizer)
+    }
+
+    /// What is to be found out about a frame; nothing if frames are painted as they are, one by one.
+    fn task(&self) -> Option<Task> {
+        let Look {
+            stabilizer,
+            persistence,
+            exposure_guard: guard,
+            ..
+        } = self.look;
+        let stabilizer = match stabilizer {
+            Stabilizer::Auto => self.auto,
+            named => named,
+        };
+        let persistence = match stabilizer {
+            Stabilizer::Off => 0.0,
+            _ => persistence,
+        };
+        let with_flow = stabilizer == Stabilizer::Flow;
+        let task = Task {
+            with_flow,
+            persistence,
+            guard,
+        };
+        (guard || persistence > 0.0).then_some(task)
     }
 
     /// Waits for the network in a slot, if it has not been waited for.
@@ -76,6 +134,46 @@ where
 
     /// Paints a black frame, and another if that was quick: the first one finds cold memory.
     fn warm_up(&mut self) -> Result<()> {
+        for _ in 0..2 {
+            self.paint_bytes(|_| 0)?;
+            self.frame_time = self.stats.latest();
+            if self.frame_time > LONG {
+                break;
+            }
+        }
+        self.stats = Stats::default();
+        Ok(())
+    }
+
+    /// Finds the best that [`Stabilizer::Auto`] can be if a frame may not take longer than `interval`.
+    fn choose(&mut self, interval: Duration) -> Result<()> {
+        let own = self.look;
+        for stabilizer in [Stabilizer::Flow, Stabilizer::Gate] {
+            self.auto = stabilizer;
+            self.look = Look {
+                stabilizer,
+                reuse: false,
+                ..Look::default()
+            };
+            for seed in 0..3 {
+                // Noise: nothing of it is still, so that all of flow's work is done.
+                self.paint_bytes(|idx| {
+                    ((idx + seed * 7919).wrapping_mul(0x9e37_79b9) >> 13) as u8
+                })?;
+            }
+            self.frame_time = self.stats.latest();
+            self.reset();
+            if self.frame_time <= interval {
+                break;
+            }
+        }
+        self.look = own;
+        self.stats = Stats::default();
+        Ok(())
+    }
+
+    /// Paints a frame of these bytes, and drops it.
+    fn paint_bytes(&mut self, byte: impl Fn(usize) -> u8) -> Result<()> {
         let FrameFormat {
             pixels,
             width,
@@ -85,31 +183,25 @@ where
         let sizes: Vec<_> = (0..pixels.n_planes())
             .map(|idx| pixels.plane_size(idx, width, height))
             .collect();
-        let black: Vec<_> = sizes
+        let bytes: Vec<Vec<u8>> = sizes
             .iter()
-            .map(|(width_bytes, n_rows)| vec![0; width_bytes * n_rows])
+            .map(|(width_bytes, n_rows)| (0..width_bytes * n_rows).map(&byte).collect())
             .collect();
-        let planes: Vec<_> = black
+        let planes: Vec<_> = bytes
             .iter()
             .zip(&sizes)
             .map(|(data, &(stride_bytes, _))| Plane { data, stride_bytes })
             .collect();
         let source = Frame::new(self.format, &planes)?;
-        let mut target = black.clone();
-        for _ in 0..2 {
-            let planes = target
-                .iter_mut()
-                .zip(&sizes)
-                .map(|(data, &(stride_bytes, _))| PlaneMut { data, stride_bytes });
-            self.submit(&source)?;
-            self.drain()?;
-            self.receive(&source, &mut FrameMut::new(self.format, planes)?)?;
-            self.frame_time = self.stats.latest();
-            if self.frame_time > LONG {
-                break;
-            }
-        }
-        self.stats = Stats::default();
+        let mut target = bytes.clone();
+        let planes = target
+            .iter_mut()
+            .zip(&sizes)
+            .map(|(data, &(stride_bytes, _))| PlaneMut { data, stride_bytes });
+        let mut target = FrameMut::new(self.format, planes)?;
+        self.submit(&source)?;
+        self.drain()?;
+        self.receive(&source, &mut target)?;
         Ok(())
     }
 
@@ -138,6 +230,7 @@ where
 impl<B: Backend + Send> Engine for Stylizer<B>
 where
     B::Tensor: Send,
+    B::Motion: Send,
 {
     fn submit(&mut self, frame: &Frame<'_>) -> Result<()> {
         self.check(frame.format())?;
@@ -147,20 +240,42 @@ where
             });
         }
         let slot_idx = (self.oldest_idx + self.n_taken) % self.slots.len();
+        let task = self.task();
+        let this = self.look.reuse.then(|| This::new(frame, self.look));
+        let is_repeat = this
+            .as_ref()
+            .is_some_and(|this| self.repeats.are(this) && !self.backend.is_fading());
+        // Noted again at the end: a frame that fails on its way leaves no painting to be given once more.
+        self.repeats.reset();
         let Self {
             backend,
             slots,
             stats,
             ..
         } = self;
-        let Slot {
-            input,
-            painted,
-            started,
-        } = &mut slots[slot_idx];
-        stats.time(Stage::Upload, || backend.upload(frame, input))?;
-        backend.infer(slot_idx, input, painted)?;
-        *started = Some(Instant::now());
+        let slot = &mut slots[slot_idx];
+        slot.is_repeat = is_repeat;
+        slot.keeps_painting = this.is_some();
+        if !is_repeat {
+            let start = Instant::now();
+            let light = match task {
+                Some(task) => backend.follow(frame, task, &mut slot.motion)?,
+                None => Light::SAME,
+            };
+            if task.is_none() {
+                backend.forget();
+            }
+            slot.is_kept = task.is_some_and(|task| task.persistence > 0.0);
+            slot.followed = start.elapsed();
+            stats.time(Stage::Upload, || {
+                backend.upload(frame, light, &mut slot.input)
+            })?;
+            backend.infer(slot_idx, &slot.input, &mut slot.painted)?;
+            slot.started = Some(Instant::now());
+        }
+        if let Some(this) = this {
+            self.repeats.submit(this);
+        }
         self.n_taken += 1;
         self.stats.n_in += 1;
         Ok(())
@@ -184,12 +299,35 @@ where
             slots,
             stats,
             look,
+            repeats,
+            has_history,
             ..
         } = self;
-        let painted = &slots[slot_idx].painted;
-        stats.time(Stage::Download, || {
-            backend.download(painted, source, *look, target)
-        })?;
+        let slot = &slots[slot_idx];
+        if slot.is_repeat {
+            repeats.give(target);
+            stats.n_reused += 1;
+        } else {
+            let mut done = Done::Painted(&slot.painted);
+            if slot.is_kept {
+                let start = Instant::now();
+                let motion = has_history.then_some(&slot.motion);
+                if backend.blend(&slot.painted, motion)? {
+                    done = Done::Blended;
+                }
+                stats.note(Stage::Stabilize, slot.followed + start.elapsed());
+            }
+            if *has_history && !slot.is_kept {
+                backend.forget();
+            }
+            *has_history = slot.is_kept;
+            stats.time(Stage::Download, || {
+                backend.download(done, source, *look, target)
+            })?;
+            if slot.keeps_painting {
+                repeats.keep(target);
+            }
+        }
         self.oldest_idx = (slot_idx + 1) % self.slots.len();
         self.n_taken -= 1;
         self.stats.n_out += 1;
@@ -213,6 +351,23 @@ where
             let _ = self.wait(slot_idx);
         }
         self.n_taken = 0;
+        self.has_history = false;
+        self.repeats.reset();
+        self.backend.forget();
+    }
+
+    fn hand_over(&mut self) -> Option<Past> {
+        let past = self.has_history.then(|| self.backend.hand_over());
+        self.reset();
+        past.map(|past| Past(Box::new(past)))
+    }
+
+    fn take_over(&mut self, past: Past) {
+        if self.n_taken == 0
+            && let Ok(past) = past.0.downcast()
+        {
+            self.has_history = self.backend.take_over(*past);
+        }
     }
 
     fn max_in_flight(&self) -> usize {

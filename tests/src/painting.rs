@@ -1,6 +1,10 @@
 //! Pictures sent through an engine.
 
-use engines::{Engine, FrameFormat, Matrix, Model, PixelFormat, Precision, Range, Settings};
+use std::time::Duration;
+
+use engines::{
+    Engine, FrameFormat, Look, Matrix, Model, PixelFormat, Precision, Range, Settings, Stabilizer,
+};
 use image::RgbImage;
 
 use crate::picture::Picture;
@@ -10,6 +14,18 @@ pub const F32: Settings = Settings {
     processing_size: 0,
     precision: Precision::F32,
     max_in_flight: 1,
+    frame_interval: Duration::from_millis(40),
+    is_live: false,
+};
+
+/// The look of tests that know what a frame becomes by itself: what was painted before does not count.
+pub const FRAME_BY_FRAME: Look = Look {
+    strength: 1.0,
+    keep_colors: false,
+    stabilizer: Stabilizer::Off,
+    persistence: 0.0,
+    exposure_guard: false,
+    reuse: false,
 };
 
 /// Sends one frame through. The target's rows lie further apart than the source's.
@@ -46,6 +62,7 @@ pub fn painted(model: &Model, photo: &RgbImage) -> engines::Result<RgbImage> {
     let mut source = Picture::blank(format, 0);
     source.planes[0].0.copy_from_slice(photo.as_raw());
     let mut engine = engines::open(model, &format, &F32)?;
+    engine.set(FRAME_BY_FRAME);
     let target = paint(&mut *engine, &source);
     let (data, stride_bytes) = &target.planes[0];
     let rows = data

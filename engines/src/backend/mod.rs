@@ -2,11 +2,14 @@
 
 pub mod cpu;
 
+use std::any::Any;
+
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::model::Model;
 use crate::settings::{Look, Settings};
+use crate::stabilizer::{Light, Task};
 use crate::stylizer::Stylizer;
 
 /// A place where pictures can live and a network can run, opened for one network and one format of frames.
@@ -16,6 +19,10 @@ use crate::stylizer::Stylizer;
 pub(crate) trait Backend {
     /// A picture as the network sees it, in this backend's memory.
     type Tensor;
+    /// What a frame has to do with the one before.
+    type Motion;
+    /// What is known of the frames before.
+    type Past: Any + Send;
 
     /// Memory for what the network takes.
     fn alloc_input(&mut self) -> Result<Self::Tensor>;
@@ -23,8 +30,18 @@ pub(crate) trait Backend {
     /// Memory for what the network gives.
     fn alloc_painted(&mut self) -> Result<Self::Tensor>;
 
-    /// Converts a frame to the network's colours, scales and pads it.
-    fn upload(&mut self, frame: &Frame<'_>, input: &mut Self::Tensor) -> Result<()>;
+    /// Memory for what following a frame finds out.
+    fn alloc_motion(&mut self) -> Self::Motion;
+
+    /// Finds out what a frame has to do with the one followed before, and how its light is to be corrected.
+    fn follow(&mut self, frame: &Frame<'_>, task: Task, motion: &mut Self::Motion)
+    -> Result<Light>;
+
+    /// Forgets the frame followed before.
+    fn forget(&mut self);
+
+    /// Converts a frame to the network's colours, corrects its light, scales and pads it.
+    fn upload(&mut self, frame: &Frame<'_>, light: Light, input: &mut Self::Tensor) -> Result<()>;
 
     /// Starts the network in a slot; until [`Backend::wait`] both pictures belong to it.
     fn infer(
@@ -37,10 +54,23 @@ pub(crate) trait Backend {
     /// Waits for the network in a slot.
     fn wait(&mut self, slot_idx: usize) -> Result<()>;
 
-    /// Crops, scales and converts what the network gave to a frame, with `look` applied against `source`.
+    /// Blends what the network gave with the history, and makes it the new history. Without motion there is no history
+    /// to blend with. False if nothing was blended: the frame is shown as it was painted.
+    fn blend(&mut self, painted: &Self::Tensor, motion: Option<&Self::Motion>) -> Result<bool>;
+
+    /// Gives what is known of the frames before away.
+    fn hand_over(&mut self) -> Self::Past;
+
+    /// Goes on after frames that another backend painted. False if they were of another size.
+    fn take_over(&mut self, past: Self::Past) -> bool;
+
+    /// Whether what was taken over still shows.
+    fn is_fading(&self) -> bool;
+
+    /// Crops, scales and converts a painted frame, with `look` applied against `source`.
     fn download(
         &mut self,
-        painted: &Self::Tensor,
+        done: Done<'_, Self::Tensor>,
         source: &Frame<'_>,
         look: Look,
         target: &mut FrameMut<'_>,
@@ -50,15 +80,19 @@ pub(crate) trait Backend {
     fn describe(&self) -> String;
 }
 
+/// A painted frame that is ready to be shown.
+pub(crate) enum Done<'a, T> {
+    /// As the network gave it.
+    Painted(&'a T),
+    /// As the last blend left it.
+    Blended,
+}
+
 pub(crate) fn open(
     model: &Model,
     format: &FrameFormat,
     settings: &Settings,
 ) -> Result<Box<dyn Engine>> {
     let backend = cpu::Cpu::open(model, format, settings)?;
-    Ok(Box::new(Stylizer::new(
-        backend,
-        *format,
-        settings.max_in_flight,
-    )?))
+    Ok(Box::new(Stylizer::new(backend, *format, settings)?))
 }

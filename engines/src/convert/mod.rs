@@ -8,9 +8,9 @@ mod read;
 mod samples;
 mod write;
 
-pub(crate) use picture::{Arrangement, Picture, PictureMut};
+pub(crate) use picture::{Arrangement, Picture, PictureMut, Pixels};
 pub(crate) use read::{Rows, Shown, read};
-pub(crate) use write::write;
+pub(crate) use write::{Paint, write};
 
 /// Pixels of a tile. Even, so that a tile never splits a chroma sample.
 const TILE_PX: usize = 256;
@@ -144,11 +144,13 @@ mod tests {
             arrangement,
         };
         write(
-            &picture,
-            &back,
-            (0.0, 1.0),
-            &frame,
-            look,
+            &Paint {
+                picture: &picture,
+                map: &back,
+                bounds: (0.0, 1.0),
+                source: &frame,
+                look,
+            },
             &mut target.frame_mut(),
         );
     }
@@ -309,6 +311,7 @@ mod tests {
                 Look {
                     strength: 0.3,
                     keep_colors: true,
+                    ..Look::default()
                 },
                 Arrangement::Blocks(2),
             );
@@ -345,11 +348,13 @@ mod tests {
         };
         let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
         write(
-            &picture,
-            &back,
-            (0.0, 1.0),
-            &source.frame(),
-            look,
+            &Paint {
+                picture: &picture,
+                map: &back,
+                bounds: (0.0, 1.0),
+                source: &source.frame(),
+                look,
+            },
             &mut target.frame_mut(),
         );
         (source, target)
@@ -363,6 +368,7 @@ mod tests {
                 Look {
                     strength: 0.0,
                     keep_colors: false,
+                    ..Look::default()
                 },
             );
             assert_eq!(largest_difference(&source, &none), 0.0, "{pixels:?}");
@@ -372,6 +378,7 @@ mod tests {
                 Look {
                     strength: 0.5,
                     keep_colors: false,
+                    ..Look::default()
                 },
             );
             let whole = largest_difference(&source, &full);
@@ -388,6 +395,7 @@ mod tests {
         let look = Look {
             strength: 1.0,
             keep_colors: true,
+            ..Look::default()
         };
         let (source, target) = painted_grey(PixelFormat::I420, look);
         assert_eq!(source.planes[1..], target.planes[1..]);
@@ -431,11 +439,13 @@ mod tests {
             };
             let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
             write(
-                &picture,
-                &back,
-                (0.0, 1.0),
-                &source.frame(),
-                Look::default(),
+                &Paint {
+                    picture: &picture,
+                    map: &back,
+                    bounds: (0.0, 1.0),
+                    source: &source.frame(),
+                    look: Look::default(),
+                },
                 &mut target.frame_mut(),
             );
             assert!(

@@ -36,10 +36,16 @@ pub(crate) struct PictureMut<'a> {
     pub arrangement: Arrangement,
 }
 
-impl Picture<'_> {
-    /// Copies pixels of row `y` of the window, from pixel `x` on, into the start of three rows.
+/// A picture that is read row by row.
+pub(crate) trait Pixels: Sync {
+    /// Copies pixels of row `y`, from pixel `x` on, into the start of three rows.
+    fn load(&self, y: usize, x: usize, out: [&mut [f32]; 3]);
+}
+
+impl Pixels for Picture<'_> {
+    /// Rows and pixels are those of the window.
     #[inline(always)]
-    pub(crate) fn load(&self, y: usize, x: usize, out: [&mut [f32]; 3]) {
+    fn load(&self, y: usize, x: usize, out: [&mut [f32]; 3]) {
         let (y, x) = (self.window.top + y, self.window.left + x);
         match self.arrangement {
             Arrangement::Planes => {
@@ -55,7 +61,9 @@ impl Picture<'_> {
             Arrangement::ChannelBlocks(_) => self.load_blocks::<4, true>(y, x, out),
         }
     }
+}
 
+impl Picture<'_> {
     #[inline(always)]
     fn load_blocks<const N: usize, const BY_CHANNEL: bool>(
         &self,

@@ -10,6 +10,7 @@ use super::{Arrangement, BAND_ROWS, PictureMut, TILE_PX};
 use crate::colour::Affine;
 use crate::frame::{Frame, PixelFormat};
 use crate::geometry::{Window, fold};
+use crate::simd::vectorise;
 
 /// Chroma samples of a tile and its right neighbour.
 const CHROMA_TILE: usize = TILE_PX / 2 + 1;
@@ -77,21 +78,16 @@ impl Shown<'_> {
 /// mirrored at its border pixels, again and again, so that a border may be wider than the picture.
 pub(crate) fn read(rows: &impl Rows, picture: &mut PictureMut<'_>) {
     let (width, window, arrangement) = (picture.width, picture.window, picture.arrangement);
-    let arch = pulp::Arch::new();
     let fill = |band_idx: usize, n_rows: usize, mut band: Band<'_>| {
         ROWS.with_borrow_mut(|scratch| {
             scratch.resize(3 * width, 0.0);
-            arch.dispatch(
-                #[inline(always)]
-                || {
-                    for y in 0..n_rows {
-                        fill_row(rows, band_idx * BAND_ROWS + y, window, width, scratch);
-                        let (first, rest) = scratch.split_at(width);
-                        let (second, third) = rest.split_at(width);
-                        band.store(y, [first, second, third]);
-                    }
-                },
-            );
+            let scratch = &mut scratch[..];
+            vectorise!(for y in 0..n_rows {
+                fill_row(rows, band_idx * BAND_ROWS + y, window, width, scratch);
+                let (first, rest) = scratch.split_at(width);
+                let (second, third) = rest.split_at(width);
+                band.store(y, [first, second, third]);
+            });
         });
     };
     let len = 3 * width * picture.height;

@@ -4,74 +4,58 @@ use rayon::prelude::*;
 
 use super::picture::WIDE_PX;
 use super::samples::{Chroma420, I420, Nv12, P010, to_u8, unpack};
-use super::{BAND_ROWS, Picture, TILE_PX};
+use super::{BAND_ROWS, Pixels, TILE_PX};
 use crate::colour::Affine;
 use crate::frame::{Frame, FrameMut, PixelFormat};
 use crate::settings::Look;
+use crate::simd::vectorise;
 
-/// What every band needs to know.
-struct Paint<'a> {
-    picture: &'a Picture<'a>,
-    map: &'a Affine,
-    /// Values of black and white, beyond which the network's output is cut.
-    bounds: (f32, f32),
-    source: &'a Frame<'a>,
-    look: Look,
+/// A picture with what makes a frame of it.
+pub(crate) struct Paint<'a, P> {
+    /// The painted picture, of the frame's size.
+    pub picture: &'a P,
+    /// From its values to the frame's codes.
+    pub map: &'a Affine,
+    /// Values of black and white, beyond which it is cut.
+    pub bounds: (f32, f32),
+    /// The photo: alpha is taken from it, colours with `keep_colors`, and `strength` fades from it to the paint in the
+    /// frame's own codes.
+    pub source: &'a Frame<'a>,
+    pub look: Look,
 }
 
-/// Writes the window of `picture`, which has the frame's size, mapped by `map`, into `target`.
-///
-/// `source` is the photo of the same format: alpha is taken from it, colours with `keep_colors`, and
-/// `strength` fades from it to the paint in the frame's own codes. Chroma is the mean of a pixel pair's
-/// rows, weighted 1 2 1 about its site in x.
-pub(crate) fn write(
-    picture: &Picture<'_>,
-    map: &Affine,
-    bounds: (f32, f32),
-    source: &Frame<'_>,
-    look: Look,
-    target: &mut FrameMut<'_>,
-) {
-    let paint = Paint {
-        picture,
-        map,
-        bounds,
-        source,
-        look,
-    };
-    match source.format().pixels {
-        PixelFormat::Nv12 => write_420::<Nv12>(&paint, target),
-        PixelFormat::I420 => write_420::<I420>(&paint, target),
-        PixelFormat::P010 => write_420::<P010>(&paint, target),
-        PixelFormat::Rgba => write_packed::<4, 0, true>(&paint, target),
-        PixelFormat::Bgra => write_packed::<4, 2, true>(&paint, target),
-        PixelFormat::Rgbx => write_packed::<4, 0, false>(&paint, target),
-        PixelFormat::Bgrx => write_packed::<4, 2, false>(&paint, target),
-        PixelFormat::Rgb => write_packed::<3, 0, false>(&paint, target),
-        PixelFormat::Bgr => write_packed::<3, 2, false>(&paint, target),
+/// Writes a picture into `target`, which has the photo's format. Chroma is the mean of a pixel pair's rows, weighted 1 2 1
+/// about its site in x.
+pub(crate) fn write<P: Pixels>(paint: &Paint<'_, P>, target: &mut FrameMut<'_>) {
+    match paint.source.format().pixels {
+        PixelFormat::Nv12 => write_420::<Nv12, P>(paint, target),
+        PixelFormat::I420 => write_420::<I420, P>(paint, target),
+        PixelFormat::P010 => write_420::<P010, P>(paint, target),
+        PixelFormat::Rgba => write_packed::<4, 0, true, P>(paint, target),
+        PixelFormat::Bgra => write_packed::<4, 2, true, P>(paint, target),
+        PixelFormat::Rgbx => write_packed::<4, 0, false, P>(paint, target),
+        PixelFormat::Bgrx => write_packed::<4, 2, false, P>(paint, target),
+        PixelFormat::Rgb => write_packed::<3, 0, false, P>(paint, target),
+        PixelFormat::Bgr => write_packed::<3, 2, false, P>(paint, target),
     }
 }
 
-fn write_420<F: Chroma420>(paint: &Paint<'_>, target: &mut FrameMut<'_>) {
+fn write_420<F: Chroma420, P: Pixels>(paint: &Paint<'_, P>, target: &mut FrameMut<'_>) {
     let format = *target.format();
     let [luma, chroma, third] = target.planes();
     let strides = [luma.stride_bytes, chroma.stride_bytes, third.stride_bytes];
     let n_bands = format.height.div_ceil(BAND_ROWS);
-    let arch = pulp::Arch::new();
     let band = |band_idx: usize, luma: &mut [u8], u: &mut [u8], v: &mut [u8]| {
-        arch.dispatch(
-            #[inline(always)]
-            || {
-                let n_rows = BAND_ROWS.min(format.height - band_idx * BAND_ROWS);
-                for pair in 0..n_rows.div_ceil(2) {
-                    let y = band_idx * BAND_ROWS + 2 * pair;
-                    let rows = &mut luma[2 * pair * strides[0]..];
-                    let u = &mut u[pair * strides[1]..];
-                    let v = v.get_mut(pair * strides[2]..).unwrap_or(&mut []);
-                    write_pair::<F>(paint, y, rows, strides[0], [u, v]);
-                }
-            },
-        );
+        vectorise!({
+            let n_rows = BAND_ROWS.min(format.height - band_idx * BAND_ROWS);
+            for pair in 0..n_rows.div_ceil(2) {
+                let y = band_idx * BAND_ROWS + 2 * pair;
+                let rows = &mut luma[2 * pair * strides[0]..];
+                let u = &mut u[pair * strides[1]..];
+                let v = v.get_mut(pair * strides[2]..).unwrap_or(&mut []);
+                write_pair::<F, P>(paint, y, rows, strides[0], [u, v]);
+            }
+        });
     };
     let luma = luma
         .data
@@ -91,8 +75,8 @@ fn write_420<F: Chroma420>(paint: &Paint<'_>, target: &mut FrameMut<'_>) {
 
 /// Writes luma rows `y` and, if there is one, `y + 1`, and the chroma row between them.
 #[inline(always)]
-fn write_pair<F: Chroma420>(
-    paint: &Paint<'_>,
+fn write_pair<F: Chroma420, P: Pixels>(
+    paint: &Paint<'_, P>,
     y: usize,
     luma_rows: &mut [u8],
     luma_stride: usize,
@@ -164,7 +148,7 @@ fn write_pair<F: Chroma420>(
 
 /// Values of the pixel left of `x` and of `n_px` pixels from `x` on, cut to the bounds.
 #[inline(always)]
-fn tile(paint: &Paint<'_>, y: usize, x: usize, n_px: usize) -> [[f32; WIDE_PX]; 3] {
+fn tile<P: Pixels>(paint: &Paint<'_, P>, y: usize, x: usize, n_px: usize) -> [[f32; WIDE_PX]; 3] {
     let mut values = [[0.0; WIDE_PX]; 3];
     let [first, second, third] = &mut values;
     let (left, n_wide) = (x.saturating_sub(1), n_px + 1);
@@ -218,36 +202,32 @@ fn fade(photo: &[f32], paint: &mut [f32], strength: f32) {
     }
 }
 
-fn write_packed<const BYTES: usize, const RED: usize, const ALPHA: bool>(
-    paint: &Paint<'_>,
+fn write_packed<const BYTES: usize, const RED: usize, const ALPHA: bool, P: Pixels>(
+    paint: &Paint<'_, P>,
     target: &mut FrameMut<'_>,
 ) {
     let height = target.format().height;
     let plane = &mut target.planes()[0];
     let stride = plane.stride_bytes;
-    let arch = pulp::Arch::new();
     let n_bands = height.div_ceil(BAND_ROWS);
     plane
         .data
         .par_chunks_mut(stride * BAND_ROWS)
         .zip(0..n_bands)
         .for_each(|(rows, band_idx)| {
-            arch.dispatch(
-                #[inline(always)]
-                || {
-                    let first = band_idx * BAND_ROWS;
-                    for y in first..height.min(first + BAND_ROWS) {
-                        let row = &mut rows[(y - first) * stride..];
-                        write_packed_row::<BYTES, RED, ALPHA>(paint, y, row);
-                    }
-                },
-            );
+            vectorise!({
+                let first = band_idx * BAND_ROWS;
+                for y in first..height.min(first + BAND_ROWS) {
+                    let row = &mut rows[(y - first) * stride..];
+                    write_packed_row::<BYTES, RED, ALPHA, P>(paint, y, row);
+                }
+            });
         });
 }
 
 #[inline(always)]
-fn write_packed_row<const BYTES: usize, const RED: usize, const ALPHA: bool>(
-    paint: &Paint<'_>,
+fn write_packed_row<const BYTES: usize, const RED: usize, const ALPHA: bool, P: Pixels>(
+    paint: &Paint<'_, P>,
     y: usize,
     row: &mut [u8],
 ) {

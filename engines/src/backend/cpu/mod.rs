@@ -5,24 +5,27 @@ mod measure;
 mod runtime;
 mod scale;
 mod session;
+mod steady;
 
 pub use alone::NetworkAlone;
 pub(crate) use measure::{measure, prepare};
 pub use runtime::Runtime;
 pub(crate) use runtime::probe;
 
-use super::Backend;
+use super::{Backend, Done};
 use crate::colour::Affine;
-use crate::convert::{self, Picture, PictureMut, Shown};
+use crate::convert::{self, Paint, Picture, PictureMut, Pixels, Shown};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::geometry::{Geometry, Window};
 use crate::memory;
-use crate::model::Model;
+use crate::model::{Channels, Model, ValueRange};
 use crate::settings::{Look, Settings};
+use crate::stabilizer::{self, History, Light, Motion, Task};
 use crate::trunk;
 use scale::Scaler;
 use session::{Plan, Session, Tensor};
+use steady::{Past, Steady};
 
 /// A network on OpenVINO with all that brings frames to it and back.
 pub(crate) struct Cpu {
@@ -30,8 +33,14 @@ pub(crate) struct Cpu {
     geometry: Geometry,
     into_network: Affine,
     from_network: Affine,
+    from_history: Affine,
+    /// Value of black at the network's input, and span to white.
+    input_span: (f32, f32),
     /// Values of black and white at the network's output.
     bounds: (f32, f32),
+    /// The network's first channel is blue.
+    is_bgr: bool,
+    steady: Steady,
     /// Present if the network works at another size than the frame's.
     scaler: Option<Scaler>,
     description: String,
@@ -87,6 +96,7 @@ impl Cpu {
         let scaler = (scales || (painted_width, painted_height) != size)
             .then(|| Scaler::new(format.width, format.height, geometry.window));
         let (low, high) = output_range.bounds();
+        let (input_low, input_high) = input_range.bounds();
         let runtime = probe()?;
         let description = format!(
             "cpu: {}, {}, {painted_width}x{painted_height}",
@@ -100,14 +110,19 @@ impl Cpu {
                 .shift_after(input_shift),
             from_network: Affine::from_network(format, channels, output_range)
                 .shift_before(output_shift),
+            from_history: Affine::from_network(format, Channels::Rgb, ValueRange::Unit)
+                .scale_before(1.0 / History::WHITE),
+            input_span: (input_low + input_shift, input_high - input_low),
             bounds: (low - output_shift, high - output_shift),
+            is_bgr: channels == Channels::Bgr,
+            steady: Steady::new(format, settings.frame_interval),
             scaler,
             description,
         })
     }
 
     /// The window of the network's output, which may be a few pixels off its input's size.
-    fn painted_window(&self) -> (Window, (usize, usize)) {
+    fn painted_window(&self) -> Window {
         let painted = self.session.painted_size();
         let Geometry {
             padded_width,
@@ -115,21 +130,22 @@ impl Cpu {
             window,
         } = self.geometry;
         if painted == (padded_width, padded_height) {
-            return (window, painted);
+            return window;
         }
         let along = |position: usize, painted: usize, padded: usize| position * painted / padded;
-        let window = Window {
+        Window {
             left: along(window.left, painted.0, padded_width),
             top: along(window.top, painted.1, padded_height),
             width: along(window.width, painted.0, padded_width).max(1),
             height: along(window.height, painted.1, padded_height).max(1),
-        };
-        (window, painted)
+        }
     }
 }
 
 impl Backend for Cpu {
     type Tensor = Tensor;
+    type Motion = Motion;
+    type Past = Past;
 
     fn alloc_input(&mut self) -> Result<Tensor> {
         self.session.alloc_input()
@@ -139,7 +155,19 @@ impl Backend for Cpu {
         self.session.alloc_painted()
     }
 
-    fn upload(&mut self, frame: &Frame<'_>, input: &mut Tensor) -> Result<()> {
+    fn alloc_motion(&mut self) -> Motion {
+        Motion::default()
+    }
+
+    fn follow(&mut self, frame: &Frame<'_>, task: Task, motion: &mut Motion) -> Result<Light> {
+        Ok(self.steady.tracker.follow(frame, task, motion))
+    }
+
+    fn forget(&mut self) {
+        self.steady.forget();
+    }
+
+    fn upload(&mut self, frame: &Frame<'_>, light: Light, input: &mut Tensor) -> Result<()> {
         let Geometry {
             padded_width: width,
             padded_height: height,
@@ -153,10 +181,11 @@ impl Backend for Cpu {
             window,
             arrangement,
         };
-        let shown = Shown {
-            frame,
-            map: &self.into_network,
-        };
+        let (black, span) = self.input_span;
+        let map = &self
+            .into_network
+            .relight(light.gain, black, light.offset / 255.0 * span);
+        let shown = Shown { frame, map };
         match &mut self.scaler {
             None => convert::read(&shown, &mut picture),
             Some(scaler) => scaler.read(&shown, &mut picture)?,
@@ -172,38 +201,109 @@ impl Backend for Cpu {
         self.session.wait(slot_idx)
     }
 
+    fn blend(&mut self, painted: &Tensor, motion: Option<&Motion>) -> Result<bool> {
+        let painted = stabilizer::Painted {
+            picture: picture_of(painted, &self.session, self.painted_window())?,
+            bounds: self.bounds,
+            is_bgr: self.is_bgr,
+        };
+        Ok(self.steady.blend(&painted, motion))
+    }
+
+    fn hand_over(&mut self) -> Past {
+        self.steady.hand_over()
+    }
+
+    fn take_over(&mut self, past: Past) -> bool {
+        let window = self.painted_window();
+        self.steady.take_over(past, (window.width, window.height))
+    }
+
+    fn is_fading(&self) -> bool {
+        self.steady.is_fading()
+    }
+
     fn download(
         &mut self,
-        painted: &Tensor,
+        done: Done<'_, Tensor>,
         source: &Frame<'_>,
         look: Look,
         target: &mut FrameMut<'_>,
     ) -> Result<()> {
-        let (window, (width, height)) = self.painted_window();
-        let (data, arrangement) = (painted.values()?, self.session.painted_arrangement());
-        let picture = Picture {
-            data,
-            width,
-            height,
-            window,
-            arrangement,
-        };
-        let picture = match &mut self.scaler {
-            None => picture,
-            Some(scaler) => scaler.scale_up(&picture)?,
-        };
-        convert::write(
-            &picture,
-            &self.from_network,
-            self.bounds,
-            source,
-            look,
-            target,
-        );
-        Ok(())
+        let window = self.painted_window();
+        let size = (window.width, window.height);
+        let scaler = self.scaler.as_mut();
+        match done {
+            Done::Painted(painted) => {
+                let picture = picture_of(painted, &self.session, window)?;
+                let paint = Paint {
+                    picture: &picture,
+                    map: &self.from_network,
+                    bounds: self.bounds,
+                    source,
+                    look,
+                };
+                write(&paint, scaler, size, target)
+            }
+            Done::Blended => {
+                let paint = Paint {
+                    picture: &self.steady.history,
+                    map: &self.from_history,
+                    bounds: (0.0, History::WHITE),
+                    source,
+                    look,
+                };
+                write(&paint, scaler, size, target)
+            }
+        }
     }
 
     fn describe(&self) -> String {
         self.description.clone()
     }
+}
+
+/// What the network gave, as the rest sees it.
+fn picture_of<'a>(painted: &'a Tensor, session: &Session, window: Window) -> Result<Picture<'a>> {
+    let (width, height) = session.painted_size();
+    Ok(Picture {
+        data: painted.values()?,
+        width,
+        height,
+        window,
+        arrangement: session.painted_arrangement(),
+    })
+}
+
+/// Writes a picture of `size` into a frame, scaled if need be.
+fn write<P: Pixels>(
+    paint: &Paint<'_, P>,
+    scaler: Option<&mut Scaler>,
+    size: (usize, usize),
+    target: &mut FrameMut<'_>,
+) -> Result<()> {
+    let &Paint {
+        picture,
+        map,
+        bounds,
+        source,
+        look,
+    } = paint;
+    match scaler {
+        None => convert::write(paint, target),
+        Some(scaler) => {
+            let picture = &scaler.scale_up(picture, size)?;
+            convert::write(
+                &Paint {
+                    picture,
+                    map,
+                    bounds,
+                    source,
+                    look,
+                },
+                target,
+            );
+        }
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use fast_image_resize as resize;
 use fast_image_resize::images::{Image, ImageRef};
 use rayon::prelude::*;
 
-use crate::convert::{self, Arrangement, Picture, PictureMut, Rows, Shown};
+use crate::convert::{self, Arrangement, Picture, PictureMut, Pixels, Rows, Shown};
 use crate::error::{Error, Result};
 use crate::geometry::Window;
 
@@ -86,14 +86,14 @@ impl Scaler {
         Ok(())
     }
 
-    /// The window of a picture at the frame's size, by Catmull-Rom: sharp strokes without much ringing.
-    pub(super) fn scale_up(&mut self, picture: &Picture<'_>) -> Result<Picture<'_>> {
+    /// A picture of `own_width` times `own_height` pixels at the frame's size, by Catmull-Rom: sharp strokes without much
+    /// ringing.
+    pub(super) fn scale_up(
+        &mut self,
+        picture: &impl Pixels,
+        (own_width, own_height): (usize, usize),
+    ) -> Result<Picture<'_>> {
         let Window { width, height, .. } = self.full_window;
-        let Window {
-            width: own_width,
-            height: own_height,
-            ..
-        } = picture.window;
         let own_len = own_width * own_height;
         self.painted.resize(3 * own_len, 0.0);
         let (first, rest) = self.painted.split_at_mut(own_len);

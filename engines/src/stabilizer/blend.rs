@@ -1,0 +1,530 @@
+//! Painted frame and history to what is shown.
+//!
+//! The history is moved, cut to the range of the new frame about each pixel, and blended in by its share. Paint that was moved and averaged has lost some of its finest detail:
+//! where things move, it is sharpened by so much that the whole keeps the gradients of frames painted one by one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::history::{History, WINDOW, cut, extend, inner_mut, store, to_u16};
+use super::motion::Motion;
+use super::painted::Painted;
+use super::row::{gradient, greater, lesser, range_of, sharpen};
+use super::segments::{SEGMENT, Segments, ramp};
+use super::warp::{Place, Warp};
+use crate::simd::vectorise;
+
+/// History may go beyond the range of the nine pixels about it by this share of white.
+const MARGIN: f32 = 0.04 * History::WHITE;
+/// Bands of rows per thread: more would blend more rows twice, fewer would let threads wait for each other.
+const BANDS: usize = 4;
+/// Sharpening to begin with, and at most.
+const SHARPENING: (f32, f32) = (0.6, 1.5);
+/// Share of the gradients of frames painted one by one that is kept: a little less, for part of them is noise.
+const KEPT_DETAIL: f32 = 0.98;
+/// Gradients are compared on every so many rows: a prime number, for paint may have a pattern that repeats.
+const MEASURED_ROWS: usize = 7;
+
+/// Blends frames; what it keeps is the amount of sharpening.
+pub(crate) struct Blender {
+    warp: Warp,
+    sharpening: f32,
+    segments: Segments,
+}
+
+impl Default for Blender {
+    fn default() -> Self {
+        Self {
+            warp: Warp::default(),
+            sharpening: SHARPENING.0,
+            segments: Segments::default(),
+        }
+    }
+}
+
+impl Blender {
+    /// Takes a painted picture as it is.
+    pub(crate) fn take(&mut self, painted: &Painted<'_>, now: &mut History) {
+        self.sharpening = SHARPENING.0;
+        let (width, row_len) = (now.width, now.row_len());
+        let band_rows = band_rows(now.height);
+        now.data_mut()
+            .par_chunks_mut(row_len * band_rows)
+            .enumerate()
+            .for_each_init(
+                || vec![0.0; 3 * width],
+                |row, (band_idx, band)| {
+                    let row = &mut row[..];
+                    vectorise!(for (i, out) in band.chunks_exact_mut(row_len).enumerate() {
+                        painted.load(band_idx * band_rows + i, row);
+                        store(out, row);
+                    });
+                },
+            );
+    }
+
+    /// Blends a painted picture with the history `before`, moved by `motion`.
+    ///
+    /// With `fade`, from 1 down, the history is of another style: all of it is kept to that share, whatever its colours.
+    pub(crate) fn blend(
+        &mut self,
+        painted: &Painted<'_>,
+        motion: &Motion,
+        fade: Option<f32>,
+        before: &History,
+        now: &mut History,
+    ) {
+        let (width, height, row_len) = (now.width, now.height, now.row_len());
+        let band_rows = band_rows(height);
+        self.segments
+            .fill(motion, fade.unwrap_or(1.0), (width, height));
+        let Self {
+            warp,
+            sharpening,
+            segments,
+        } = self;
+        let work = Work {
+            painted,
+            before,
+            warp,
+            segments,
+            sharpening: *sharpening,
+            margin: fade.map_or(MARGIN, |_| History::WHITE),
+        };
+        let gradients = [AtomicU64::new(0), AtomicU64::new(0)];
+        now.data_mut()
+            .par_chunks_mut(row_len * band_rows)
+            .enumerate()
+            .for_each_init(
+                || Rows::new(width),
+                |rows, (band_idx, band)| {
+                    let found = pulp::Arch::new().dispatch(Band {
+                        work: &work,
+                        rows,
+                        first: band_idx * band_rows,
+                        out: band,
+                    });
+                    for (sum, found) in gradients.iter().zip(found) {
+                        sum.fetch_add(found as u64, Ordering::Relaxed);
+                    }
+                },
+            );
+        let [wanted, found] = gradients.map(|sum| sum.into_inner() as f32);
+        if found > 0.0 {
+            *sharpening =
+                (*sharpening + KEPT_DETAIL * wanted / found - 1.0).clamp(0.0, SHARPENING.1);
+        }
+    }
+}
+
+/// Rows that one thread takes at a time.
+fn band_rows(height: usize) -> usize {
+    height.div_ceil(BANDS * rayon::current_num_threads()).max(8)
+}
+
+/// What every band needs to know.
+struct Work<'a> {
+    painted: &'a Painted<'a>,
+    before: &'a History,
+    warp: &'a Warp,
+    segments: &'a Segments,
+    sharpening: f32,
+    /// What history may go beyond the range of the nine pixels about it.
+    margin: f32,
+}
+
+/// Rows that one thread works on; each is three channels one after the other. Row `y` is in place `y % 4`.
+struct Rows {
+    width: usize,
+    painted: [Vec<f32>; 4],
+    /// Blended rows, not yet sharpened.
+    blended: [Vec<f32>; 4],
+    shown: [Vec<f32>; 4],
+    /// Share of history where things move, one channel.
+    moving: [Vec<f32>; 4],
+    /// Which row is in each place.
+    painted_idx: [usize; 4],
+    blended_idx: [usize; 4],
+    /// Where each segment was; none if nothing of it is kept.
+    places: Vec<Option<Place>>,
+    /// Segments half filtered, channel by channel.
+    columns: Vec<[f32; WINDOW]>,
+    moved: Vec<f32>,
+    /// Least and greatest of three rows, one channel.
+    low: Vec<f32>,
+    high: Vec<f32>,
+    /// Share of history, one channel.
+    share: Vec<f32>,
+}
+
+/// No row.
+const NONE: usize = usize::MAX;
+
+impl Rows {
+    fn new(width: usize) -> Self {
+        let three = || vec![0.0; 3 * width];
+        let threes = || std::array::from_fn(|_| three());
+        // Rows of one value per pixel are filled segment by segment.
+        let one = || vec![0.0; width.next_multiple_of(SEGMENT)];
+        Self {
+            width,
+            painted: threes(),
+            blended: threes(),
+            shown: threes(),
+            moving: std::array::from_fn(|_| one()),
+            painted_idx: [NONE; 4],
+            blended_idx: [NONE; 4],
+            places: vec![None; width.div_ceil(SEGMENT)],
+            columns: vec![[0.0; WINDOW]; 3 * width.div_ceil(SEGMENT)],
+            moved: three(),
+            low: vec![0.0; width],
+            high: vec![0.0; width],
+            share: one(),
+        }
+    }
+}
+
+/// A band of the new history.
+struct Band<'a> {
+    work: &'a Work<'a>,
+    rows: &'a mut Rows,
+    first: usize,
+    out: &'a mut [u16],
+}
+
+impl WithSimd for Band<'_> {
+    /// Sums of gradients of moving paint, as painted and as shown.
+    type Output = [f32; 2];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> [f32; 2] {
+        let Self {
+            work,
+            rows,
+            first,
+            out,
+        } = self;
+        rows.painted_idx = [NONE; 4];
+        rows.blended_idx = [NONE; 4];
+        let mut gradients = [0.0; 2];
+        for (i, out) in out.chunks_exact_mut(work.before.row_len()).enumerate() {
+            let y = first + i;
+            if work.segments.moves(y, work.before.height) {
+                work.show(simd, rows, y, out);
+                if y % MEASURED_ROWS == 1 && i > 0 {
+                    work.measure(rows, y, &mut gradients);
+                }
+            } else {
+                work.hold(rows, y, out);
+            }
+        }
+        gradients
+    }
+}
+
+impl Work<'_> {
+    /// Has painted row `y` in its place.
+    #[inline(always)]
+    fn load(&self, rows: &mut Rows, y: usize) {
+        if rows.painted_idx[y % 4] != y {
+            rows.painted_idx[y % 4] = y;
+            self.painted.load(y, &mut rows.painted[y % 4]);
+        }
+    }
+
+    /// Blends a row in which nothing moves.
+    #[inline(always)]
+    fn hold(&self, rows: &mut Rows, y: usize, out: &mut [u16]) {
+        let Rows {
+            width,
+            moved: painted,
+            share,
+            ..
+        } = rows;
+        self.painted.load_values(y, painted);
+        let mix = self.segments.mix(y, self.before.height);
+        for segment in 0..self.segments.n_segments {
+            let (left, right) = (mix.share(segment), mix.share(segment + 1));
+            ramp(left, right, &mut share[segment * SEGMENT..]);
+        }
+        let n = *width;
+        let share = &share[..n];
+        let (low, scale) = self.painted.scale();
+        for channel in 0..3 {
+            let painted = &painted[channel * n..][..n];
+            let before = &self.before.row(channel, y)[..n];
+            let out = inner_mut(out, channel, n);
+            for i in 0..n {
+                let painted = cut((painted[i] - low) * scale);
+                out[i] = to_u16(painted + share[i] * (f32::from(before[i]) - painted));
+            }
+        }
+        extend(out, n);
+    }
+
+    /// Has row `y`, blended but not yet sharpened, in its place.
+    #[inline(always)]
+    fn blend_row<S: Simd>(&self, simd: S, rows: &mut Rows, y: usize) {
+        if rows.blended_idx[y % 4] == y {
+            return;
+        }
+        rows.blended_idx[y % 4] = y;
+        let height = self.before.height;
+        let (y_above, y_below) = (y.saturating_sub(1), (y + 1).min(height - 1));
+        for y in [y_above, y, y_below] {
+            self.load(rows, y);
+        }
+        let has_history = self.move_row(simd, rows, y);
+        let Rows {
+            width,
+            painted,
+            blended,
+            moved,
+            low,
+            high,
+            share,
+            ..
+        } = rows;
+        let (n, here) = (*width, &painted[y % 4]);
+        let out = &mut blended[y % 4];
+        if !has_history {
+            out.copy_from_slice(here);
+            return;
+        }
+        let share = &share[..n];
+        for channel in 0..3 {
+            let span = channel * n..(channel + 1) * n;
+            let (out, here) = (&mut out[span.clone()], &here[span.clone()]);
+            let (low, high) = (&mut low[..n], &mut high[..n]);
+            let above = &painted[y_above % 4][span.clone()];
+            let below = &painted[y_below % 4][span.clone()];
+            range_of(here, [above, below], low, high);
+            let (out, here, moved) = (&mut out[..n], &here[..n], &moved[span][..n]);
+            let keep = |i: usize, low: f32, high: f32| {
+                let kept = greater(lesser(moved[i], high + self.margin), low - self.margin);
+                here[i] + share[i] * (kept - here[i])
+            };
+            for i in 1..n - 1 {
+                let low = lesser(lesser(low[i - 1], low[i]), low[i + 1]);
+                let high = greater(greater(high[i - 1], high[i]), high[i + 1]);
+                out[i] = keep(i, low, high);
+            }
+            for (i, beside) in [(0, 1), (n - 1, n - 2)] {
+                out[i] = keep(
+                    i,
+                    lesser(low[i], low[beside]),
+                    greater(high[i], high[beside]),
+                );
+            }
+        }
+    }
+
+    /// Moves the history of row `y`; false if nothing of it is kept.
+    #[inline(always)]
+    fn move_row<S: Simd>(&self, simd: S, rows: &mut Rows, y: usize) -> bool {
+        let mix = self.segments.mix(y, self.before.height);
+        let Rows {
+            moved,
+            share,
+            moving,
+            places,
+            columns,
+            ..
+        } = rows;
+        let moving = &mut moving[y % 4];
+        let mut has_history = false;
+        let mut left = (mix.share(0), mix.moving(0));
+        for segment in 0..self.segments.n_segments {
+            let right = (mix.share(segment + 1), mix.moving(segment + 1));
+            let x = segment * SEGMENT;
+            ramp(left.0, right.0, &mut share[x..]);
+            ramp(left.1, right.1, &mut moving[x..]);
+            let has_share = left.0 > 0.0 || right.0 > 0.0;
+            left = right;
+            has_history |= has_share;
+            if has_share {
+                places[segment] = Some(Place::new(x, y, mix.way(segment)));
+            } else {
+                places[segment] = None;
+            }
+        }
+        if has_history {
+            self.warp.filter_columns(simd, self.before, places, columns);
+            self.warp.filter_rows(simd, places, columns, moved);
+        }
+        has_history
+    }
+
+    /// Blends row `y`, sharpens it where things move, and writes it.
+    #[inline(always)]
+    fn show<S: Simd>(&self, simd: S, rows: &mut Rows, y: usize, out: &mut [u16]) {
+        let (y_above, y_below) = (y.saturating_sub(1), (y + 1).min(self.before.height - 1));
+        for y in [y_above, y, y_below] {
+            self.blend_row(simd, rows, y);
+        }
+        let Rows {
+            width,
+            blended,
+            moving,
+            shown,
+            ..
+        } = rows;
+        let moving = &moving[y % 4][..*width];
+        for channel in 0..3 {
+            let span = channel * *width..(channel + 1) * *width;
+            let row = |y: usize| &blended[y % 4][span.clone()];
+            let shown = &mut shown[y % 4][span.clone()];
+            let amount = 0.25 * self.sharpening;
+            sharpen(row(y), [row(y_above), row(y_below)], moving, amount, shown);
+        }
+        store(out, &shown[y % 4]);
+    }
+
+    /// Adds the gradients of row `y` and the one above it.
+    #[inline(always)]
+    fn measure(&self, rows: &Rows, y: usize, gradients: &mut [f32; 2]) {
+        let moving = &rows.moving[y % 4];
+        for channel in 0..3 {
+            let span = channel * rows.width..(channel + 1) * rows.width;
+            let of = |rows: &[Vec<f32>; 4]| {
+                let (here, above) = (&rows[y % 4], &rows[(y - 1) % 4]);
+                gradient(&here[span.clone()], &above[span.clone()], moving)
+            };
+            gradients[0] += of(&rows.painted);
+            gradients[1] += of(&rows.shown);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::{Arrangement, Picture, Pixels};
+    use crate::geometry::Window;
+
+    const WIDTH: usize = 75;
+    const HEIGHT: usize = 50;
+
+    /// A picture of three planes, 0 to 1.
+    fn planes(value: impl Fn(usize, usize, usize) -> f32) -> Vec<f32> {
+        let places =
+            (0..3).flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (c, y, x))));
+        places.map(|(c, y, x)| value(c, y, x)).collect()
+    }
+
+    fn painted(data: &[f32]) -> Painted<'_> {
+        let window = Window {
+            left: 0,
+            top: 0,
+            width: WIDTH,
+            height: HEIGHT,
+        };
+        let picture = Picture {
+            data,
+            width: WIDTH,
+            height: HEIGHT,
+            window,
+            arrangement: Arrangement::Planes,
+        };
+        Painted {
+            picture,
+            bounds: (0.0, 1.0),
+            is_bgr: false,
+        }
+    }
+
+    /// Every cell of eight pixels has gone the same way.
+    fn motion([u, v]: [f32; 2], share: f32) -> Motion {
+        let (width, height) = (WIDTH.div_ceil(8), HEIGHT.div_ceil(8));
+        let n = width * height;
+        Motion {
+            is_fresh: false,
+            width,
+            height,
+            u: vec![u * width as f32 / WIDTH as f32; n],
+            v: vec![v * height as f32 / HEIGHT as f32; n],
+            share: vec![share; n],
+        }
+    }
+
+    fn value(history: &History, channel: usize, y: usize, x: usize) -> f32 {
+        let mut rows = [[0.0; 1]; 3];
+        history.load(y, x, rows.each_mut().map(|row| &mut row[..]));
+        rows[channel][0] / History::WHITE
+    }
+
+    fn blend(old: &[f32], new: &[f32], motion: &Motion, fade: Option<f32>) -> History {
+        let mut blender = Blender::default();
+        let (mut before, mut now) = (History::new(WIDTH, HEIGHT), History::new(WIDTH, HEIGHT));
+        blender.take(&painted(old), &mut before);
+        blender.blend(&painted(new), motion, fade, &before, &mut now);
+        now
+    }
+
+    #[test]
+    fn what_stays_is_mixed_by_its_share() {
+        let (old, new) = (
+            planes(|c, _, x| 0.1 * (c + x % 3) as f32),
+            planes(|_, y, _| 0.01 * y as f32),
+        );
+        let shown = blend(&old, &new, &motion([0.0; 2], 0.75), None);
+        for (channel, y, x) in [(0, 0, 0), (1, 25, 40), (2, HEIGHT - 1, WIDTH - 1)] {
+            let idx = (channel * HEIGHT + y) * WIDTH + x;
+            let wanted = 0.25 * new[idx] + 0.75 * old[idx];
+            let found = value(&shown, channel, y, x);
+            assert!((found - wanted).abs() < 1e-4, "{found}, wanted {wanted}");
+        }
+    }
+
+    #[test]
+    fn what_moves_takes_its_paint_along() {
+        // A slope is what a cubic filter gives back exactly, and what sharpening leaves alone.
+        let slope = |shift: f32| {
+            planes(move |c, y, x| {
+                0.2 + 0.004 * (x as f32 + shift) + 0.002 * y as f32 + 0.1 * c as f32
+            })
+        };
+        let (old, new) = (slope(0.0), slope(-2.5));
+        let shown = blend(&old, &new, &motion([-2.5, 0.0], 0.9), None);
+        for (channel, y, x) in [(0, 10, 20), (1, 33, 9), (2, 20, 60)] {
+            let wanted = new[(channel * HEIGHT + y) * WIDTH + x];
+            let found = value(&shown, channel, y, x);
+            assert!((found - wanted).abs() < 1e-3, "{found}, wanted {wanted}");
+        }
+    }
+
+    #[test]
+    fn moving_paint_stays_within_the_range_of_the_new() {
+        let (old, new) = (planes(|_, _, _| 0.9), planes(|_, _, _| 0.2));
+        let shown = blend(&old, &new, &motion([1.5, 0.5], 0.9), None);
+        let found = value(&shown, 1, 20, 30);
+        assert!(
+            (0.2..=0.2 + MARGIN / History::WHITE + 1e-3).contains(&found),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn paint_of_another_style_fades() {
+        let (old, new) = (planes(|_, _, _| 0.9), planes(|_, _, _| 0.2));
+        for way in [[0.0; 2], [1.5, 0.5]] {
+            let found = value(&blend(&old, &new, &motion(way, 1.0), Some(0.5)), 0, 20, 30);
+            assert!((found - 0.55).abs() < 1e-3, "{found}");
+            let found = value(&blend(&old, &new, &motion(way, 1.0), Some(0.0)), 0, 20, 30);
+            assert!((found - 0.2).abs() < 1e-3, "{found}");
+        }
+    }
+
+    #[test]
+    fn blue_first_comes_out_red_first() {
+        let data = planes(|c, _, _| 0.3 * c as f32);
+        let mut source = painted(&data);
+        source.is_bgr = true;
+        let mut now = History::new(WIDTH, HEIGHT);
+        Blender::default().take(&source, &mut now);
+        assert!((value(&now, 0, 3, 3) - 0.6).abs() < 1e-4);
+        assert!(value(&now, 2, 3, 3) < 1e-4);
+    }
+}

@@ -1,0 +1,18 @@
+//! What the stabiliser knows of a frame: where everything was in the frame before, and how far that is to be believed.
+
+/// A cell is part of the picture by this many pixels of the frame each way; all planes are row by row.
+#[derive(Debug, Default)]
+pub(crate) struct Motion {
+    /// There is nothing to keep: the first frame, or the first one after a cut.
+    pub is_fresh: bool,
+    /// Cells in a row.
+    pub width: usize,
+    /// Rows of cells.
+    pub height: usize,
+    /// Steps to where it was, in cells, in x.
+    pub u: Vec<f32>,
+    /// The same in y.
+    pub v: Vec<f32>,
+    /// Share of the history in what is shown, `0.0..=1.0`.
+    pub share: Vec<f32>,
+}

@@ -1,0 +1,46 @@
+//! A network's output as the blend takes it.
+
+use super::history::{History, cut};
+use crate::convert::{Picture, Pixels};
+
+/// A painted picture with what its values mean.
+pub(crate) struct Painted<'a> {
+    /// Its window is the picture.
+    pub picture: Picture<'a>,
+    /// Values of black and white.
+    pub bounds: (f32, f32),
+    /// Its first channel is blue.
+    pub is_bgr: bool,
+}
+
+impl Painted<'_> {
+    /// Row `y` of the picture as red, green and blue, one after the other, from 0 to 65535.
+    #[inline(always)]
+    pub(super) fn load(&self, y: usize, row: &mut [f32]) {
+        self.load_values(y, row);
+        let (low, scale) = self.scale();
+        for value in row {
+            *value = cut((*value - low) * scale);
+        }
+    }
+
+    /// The value of black, and what makes 65535 of white.
+    #[inline(always)]
+    pub(super) fn scale(&self) -> (f32, f32) {
+        let (low, high) = self.bounds;
+        (low, History::WHITE / (high - low))
+    }
+
+    /// Row `y` as red, green and blue, in the network's values.
+    #[inline(always)]
+    pub(super) fn load_values(&self, y: usize, row: &mut [f32]) {
+        let width = row.len() / 3;
+        let (first, rest) = row.split_at_mut(width);
+        let (second, third) = rest.split_at_mut(width);
+        if self.is_bgr {
+            self.picture.load(y, 0, [third, second, first]);
+        } else {
+            self.picture.load(y, 0, [first, second, third]);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Motion brought from cells to the segments of a picture's rows.
+
+use rayon::prelude::*;
+
+use super::motion::Motion;
+use super::row::{greater, lesser};
+
+/// Pixels of a row that are moved together.
+pub(super) const SEGMENT: usize = 8;
+
+/// Motion brought from cells to the segments of the picture's rows, at rows of cells.
+#[derive(Default)]
+pub(super) struct Segments {
+    pub n_segments: usize,
+    n_rows: usize,
+    /// Steps of each segment in pixels.
+    u: Vec<f32>,
+    v: Vec<f32>,
+    /// Share of history at the ends of segments, one more than there are segments.
+    share: Vec<f32>,
+    /// The same, where things move.
+    moving: Vec<f32>,
+}
+
+impl Segments {
+    /// Takes the motion of a picture of `width` times `height` pixels. All shares of history are multiplied by `fade`.
+    pub(super) fn fill(&mut self, motion: &Motion, fade: f32, (width, height): (usize, usize)) {
+        let n_segments = width.div_ceil(SEGMENT);
+        let n_nodes = n_segments + 1;
+        (self.n_segments, self.n_rows) = (n_segments, motion.height);
+        self.u.resize(n_segments * motion.height, 0.0);
+        self.v.resize(n_segments * motion.height, 0.0);
+        self.share.resize(n_nodes * motion.height, 0.0);
+        self.moving.resize(n_nodes * motion.height, 0.0);
+        let (wide, high) = (
+            width as f32 / motion.width as f32,
+            height as f32 / motion.height as f32,
+        );
+        let cell_at = |px: f32| ((px / wide).max(0.0) as usize).min(motion.width - 1);
+        let half = SEGMENT as f32 / 2.0;
+        let middles: Vec<_> = (0..n_segments)
+            .map(|segment| cell_at((segment * SEGMENT) as f32 + half))
+            .collect();
+        let ends: Vec<_> = (0..n_nodes)
+            .map(|node| (node * SEGMENT) as f32)
+            .map(|px| (cell_at(px - half), cell_at(px + half - 1.0)))
+            .collect();
+        let rows = self
+            .u
+            .par_chunks_exact_mut(n_segments)
+            .zip(self.v.par_chunks_exact_mut(n_segments))
+            .zip(self.share.par_chunks_exact_mut(n_nodes))
+            .zip(self.moving.par_chunks_exact_mut(n_nodes));
+        let rows = rows.enumerate().with_min_len(16);
+        rows.for_each(|(row, (((u, v), shares), moving))| {
+            let cells = row * motion.width;
+            for (segment, &cell) in middles.iter().enumerate() {
+                u[segment] = motion.u[cells + cell] * wide;
+                v[segment] = motion.v[cells + cell] * high;
+            }
+            for (node, &(first, last)) in ends.iter().enumerate() {
+                let (mut share, mut way) = (f32::INFINITY, 0.0_f32);
+                for cell in cells + first..=cells + last {
+                    share = lesser(share, motion.share[cell]);
+                    way = greater(way, greater(motion.u[cell].abs(), motion.v[cell].abs()));
+                }
+                shares[node] = share * fade;
+                moving[node] = if way > 0.0 { share * fade } else { 0.0 };
+            }
+        });
+    }
+
+    /// The two rows of cells about pixel row `y` of `height`, and the share of the second.
+    #[inline(always)]
+    fn about(&self, y: usize, height: usize) -> (usize, usize, f32) {
+        let position = (y as f32 + 0.5) * self.n_rows as f32 / height as f32 - 0.5;
+        let position = position.clamp(0.0, (self.n_rows - 1) as f32);
+        let row = position as usize;
+        (row, (row + 1).min(self.n_rows - 1), position - row as f32)
+    }
+
+    /// Whether anything moves in pixel row `y` that is kept.
+    #[inline(always)]
+    pub(super) fn moves(&self, y: usize, height: usize) -> bool {
+        let (top, bottom, _) = self.about(y, height);
+        let n_nodes = self.n_segments + 1;
+        let row = |row: usize| &self.moving[row * n_nodes..][..n_nodes];
+        row(top).iter().chain(row(bottom)).any(|&share| share > 0.0)
+    }
+
+    /// What holds in pixel row `y` of `height`.
+    #[inline(always)]
+    pub(super) fn mix(&self, y: usize, height: usize) -> Mix<'_> {
+        let (top, bottom, low_share) = self.about(y, height);
+        let n_segments = self.n_segments;
+        let n_nodes = n_segments + 1;
+        let ends = |values| {
+            [
+                row_of(values, top, n_nodes),
+                row_of(values, bottom, n_nodes),
+            ]
+        };
+        let ways = |values| {
+            [
+                row_of(values, top, n_segments),
+                row_of(values, bottom, n_segments),
+            ]
+        };
+        Mix {
+            u: ways(&self.u),
+            v: ways(&self.v),
+            share: ends(&self.share),
+            moving: ends(&self.moving),
+            low_share,
+        }
+    }
+}
+
+fn row_of(values: &[f32], row: usize, n: usize) -> &[f32] {
+    &values[row * n..][..n]
+}
+
+/// Two rows of cells, mixed.
+pub(super) struct Mix<'a> {
+    u: [&'a [f32]; 2],
+    v: [&'a [f32]; 2],
+    share: [&'a [f32]; 2],
+    moving: [&'a [f32]; 2],
+    low_share: f32,
+}
+
+impl Mix<'_> {
+    #[inline(always)]
+    fn at(&self, [top, bottom]: [&[f32]; 2], i: usize) -> f32 {
+        top[i] + self.low_share * (bottom[i] - top[i])
+    }
+
+    /// Share of history at the left end of a segment.
+    #[inline(always)]
+    pub(super) fn share(&self, node: usize) -> f32 {
+        self.at(self.share, node)
+    }
+
+    /// The same, where things move.
+    #[inline(always)]
+    pub(super) fn moving(&self, node: usize) -> f32 {
+        self.at(self.moving, node)
+    }
+
+    /// Steps of a segment in pixels, in x and y.
+    #[inline(always)]
+    pub(super) fn way(&self, segment: usize) -> [f32; 2] {
+        [self.at(self.u, segment), self.at(self.v, segment)]
+    }
+}
+
+/// Values from `start` at the left end of a segment to `end` at its right one.
+#[inline(always)]
+pub(super) fn ramp(start: f32, end: f32, out: &mut [f32]) {
+    let out: &mut [f32; SEGMENT] = out.first_chunk_mut().expect("rows are whole segments");
+    let step = (end - start) / SEGMENT as f32;
+    for i in 0..SEGMENT {
+        out[i] = start + (i as f32 + 0.5) * step;
+    }
+}
