@@ -19,9 +19,10 @@ use gst_base::subclass::base_transform::{
 };
 use gst_base::subclass::prelude::*;
 
-use super::painter::{Change, Painter};
-use super::settings::Settings;
-use super::{Precision, Quality};
+use super::counts::Counts;
+use super::painter::{Change, Painter, Received};
+use super::settings::{Pace, Settings};
+use super::{Precision, Quality, Stabilizer};
 use crate::{error, frame};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -59,6 +60,15 @@ pub struct StyleTransfer {
     #[property(name = "max-in-flight", get, set, type = u32, member = max_in_flight, nick = "Max in flight",
         blurb = "Frames that may be inside the element at once. 1: all cores work on one frame, and no frame waits for the next; n: cores work on several frames, which paints more of them in a second and adds n-1 frame times of latency: for files",
         minimum = 1, maximum = 8, default = 1, mutable_ready)]
+    #[property(name = "stabilizer", get, set, type = Stabilizer, member = stabilizer, nick = "Stabilizer",
+        blurb = "How the picture is kept steady: which paint of the frame before is kept, so that it does not flicker",
+        builder(Stabilizer::default()).controllable().mutable_playing())]
+    #[property(name = "persistence", get, set, type = f32, member = persistence, nick = "Persistence",
+        blurb = "Largest share of motion-compensated history at a moving pixel: more is steadier and softer; what does not move keeps more; 0 is the same as stabilizer=off",
+        minimum = 0.0, maximum = 0.95, default = engines::Look::default().persistence, controllable, mutable_playing)]
+    #[property(name = "exposure-guard", get, set, type = bool, member = exposure_guard, nick = "Exposure guard",
+        blurb = "Keep a camera's automatic exposure that hunts for its level (0.3 to 3 Hz) out of the paint",
+        default = engines::Look::default().exposure_guard, controllable, mutable_playing)]
     settings: Mutex<Settings>,
 
     #[property(name = "active-engine", get = Self::active_engine, type = String, nick = "Active engine",
@@ -69,13 +79,6 @@ pub struct StyleTransfer {
     /// Nanoseconds that the latency answer adds.
     latency: AtomicU64,
     is_live: AtomicBool,
-}
-
-#[derive(Default)]
-struct Counts {
-    frames_in: AtomicU64,
-    frames_out: AtomicU64,
-    frames_late: AtomicU64,
 }
 
 #[glib::object_subclass]
@@ -92,7 +95,7 @@ impl ObjectImpl for StyleTransfer {
             let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
                 .blurb(
-                    "Counts frames-in, frames-out and frames-late (dropped before painting), and median, p95 and p99 of each stage (upload, infer, download) in nanoseconds over the last 300 frames",
+                    "Counts since the start: frames-in, frames-out, frames-late (dropped before painting) and frames-reused (those of frames-out that repeat the frame before, and so does their painting); median, p95 and p99 of each stage (upload, infer, stabilize, download) in nanoseconds over the last 300 frames painted in this style: `upload-median`, `stabilize-p95`...",
                 )
                 .read_only()
                 .build();
@@ -111,7 +114,7 @@ impl ObjectImpl for StyleTransfer {
 
     fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
-            "stats" => self.stats().to_value(),
+            "stats" => self.counts.stats(self.painter().as_ref()).to_value(),
             _ => self.derived_property(id, pspec),
         }
     }
@@ -166,12 +169,10 @@ impl BaseTransformImpl for StyleTransfer {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        self.counts.frames_in.store(0, Ordering::Relaxed);
-        self.counts.frames_out.store(0, Ordering::Relaxed);
-        self.counts.frames_late.store(0, Ordering::Relaxed);
+        self.counts.reset();
         // A style that does not exist is told now, not when the first frame comes.
-        let order = self.settings().order();
-        engines::styles::find(&order.style, order.quality)
+        let settings = self.settings().clone();
+        engines::styles::find(&settings.style, settings.quality())
             .map_err(|error| error::message(&error))?;
         Ok(())
     }
@@ -195,12 +196,16 @@ impl BaseTransformImpl for StyleTransfer {
             gst::element_imp_error!(self, gst::StreamError::Format, ("{reason}"));
             gst::loggable_error!(CAT, "{reason}")
         })?;
-        let order = self.settings().order();
-        let fits = |painter: &Painter| painter.fits(&order, &format) && *painter.info() == info;
+        let settings = self.settings().clone();
+        let fits = |painter: &Painter| {
+            painter.fits(&settings.order(painter.pace()), &format) && *painter.info() == info
+        };
         if self.painter().as_ref().is_some_and(fits) {
             return Ok(());
         }
-        let opened = Painter::open(order.clone(), info, format);
+        let pace = Pace::new(&info, self.ask_is_live());
+        let order = settings.order(pace);
+        let opened = Painter::open(order.clone(), info, format, pace);
         let painter = opened.map_err(|error| {
             self.post_error_message(error::message(&error));
             gst::loggable_error!(CAT, "{error}")
@@ -223,12 +228,17 @@ impl BaseTransformImpl for StyleTransfer {
         buffer: gst::Buffer,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         self.take_controlled_values(&buffer);
-        self.counts.frames_in.fetch_add(1, Ordering::Relaxed);
+        if buffer.flags().contains(gst::BufferFlags::DISCONT) {
+            // What was before has nothing to do with what comes.
+            self.drain()?;
+            self.reset();
+        }
+        self.counts.n_in.add();
         let settings = self.settings().clone();
         self.switch_passthrough(settings.is_off())?;
         let queued = self.parent_submit_input_buffer(is_discont, buffer)?;
         if queued == gst::FlowSuccess::CustomSuccess {
-            self.counts.frames_late.fetch_add(1, Ordering::Relaxed);
+            self.counts.n_late.add();
             return Ok(queued);
         }
         self.follow(&settings)?;
@@ -255,7 +265,7 @@ impl BaseTransformImpl for StyleTransfer {
             // Nothing is inside the engine: either there is nothing to do, or the frame goes through.
             let passed = self.parent_generate_output();
             if matches!(passed, Ok(GenerateOutputSuccess::Buffer(_))) {
-                self.counts.frames_out.fetch_add(1, Ordering::Relaxed);
+                self.counts.n_out.add();
             }
             return passed;
         };
@@ -270,10 +280,14 @@ impl BaseTransformImpl for StyleTransfer {
             Some(painter) => painter.receive(target.make_mut()),
             None => return Err(gst::FlowError::Flushing),
         };
-        if !received.map_err(|message| self.fail(message))? {
-            return Ok(GenerateOutputSuccess::NoOutput);
+        match received.map_err(|message| self.fail(message))? {
+            Received::Nothing => return Ok(GenerateOutputSuccess::NoOutput),
+            Received::Painted => (),
+            Received::Repeated => {
+                self.counts.n_reused.add();
+            }
         }
-        let n_out = self.counts.frames_out.fetch_add(1, Ordering::Relaxed) + 1;
+        let n_out = self.counts.n_out.add();
         if n_out.is_multiple_of(LATENCY_CHECK_FRAMES) {
             self.check_latency();
         }
@@ -293,12 +307,11 @@ impl BaseTransformImpl for StyleTransfer {
                         event.type_()
                     );
                 }
-            }
-            EventView::FlushStop(_) => {
-                if let Some(painter) = self.painter().as_mut() {
-                    painter.reset();
+                if matches!(event.view(), EventView::Segment(_)) {
+                    self.reset();
                 }
             }
+            EventView::FlushStop(_) => self.reset(),
             _ => (),
         }
         self.parent_sink_event(event)
@@ -413,30 +426,6 @@ impl StyleTransfer {
             .unwrap_or_default()
     }
 
-    fn stats(&self) -> gst::Structure {
-        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let mut stats = gst::Structure::builder("impasto-stats")
-            .field("frames-in", count(&self.counts.frames_in))
-            .field("frames-out", count(&self.counts.frames_out))
-            .field("frames-late", count(&self.counts.frames_late))
-            .build();
-        let painter = self.painter();
-        for stage in engines::Stage::ALL {
-            let times = painter
-                .as_ref()
-                .map(|painter| painter.engine().stats().times(stage))
-                .unwrap_or_default();
-            for (word, time) in [
-                ("median", times.median),
-                ("p95", times.p95),
-                ("p99", times.p99),
-            ] {
-                stats.set(format!("{}-{word}", stage.name()), time.as_nanos() as u64);
-            }
-        }
-        stats
-    }
-
     /// Brings properties that are controlled to their values at the buffer's time.
     fn take_controlled_values(&self, buffer: &gst::BufferRef) {
         let obj = self.obj();
@@ -453,8 +442,9 @@ impl StyleTransfer {
     fn switch_passthrough(&self, is_off: bool) -> Result<(), gst::FlowError> {
         let obj = self.obj();
         if obj.is_passthrough() != is_off {
-            // Painted frames leave before those that go through.
+            // Painted frames leave before those that go through, and are old when painting goes on.
             self.drain()?;
+            self.reset();
             gst::debug!(CAT, imp = self, "passthrough: {is_off}");
             obj.set_passthrough(is_off);
             // Upstream may use the pool of downstream only in passthrough; painting needs one of its own.
@@ -469,18 +459,18 @@ impl StyleTransfer {
 
     /// Follows a change of style, quality or size in the background.
     fn follow(&self, settings: &Settings) -> Result<(), gst::FlowError> {
-        let order = settings.order();
         let has_next = self.painter().as_mut().is_some_and(Painter::has_next);
         if has_next {
             self.drain()?;
         }
-        let (change, described) = match self.painter().as_mut() {
+        let (order, change, described) = match self.painter().as_mut() {
             Some(painter) => {
+                let order = settings.order(painter.pace());
                 let change = painter.follow(&order);
                 if matches!(change, Some(Change::Done)) {
                     self.note_frame_time(painter.engine().frame_time(), painter.info());
                 }
-                (change, painter.engine().describe())
+                (order, change, painter.engine().describe())
             }
             None => return Ok(()),
         };
@@ -500,6 +490,23 @@ impl StyleTransfer {
             }
         }
         Ok(())
+    }
+
+    /// Asks upstream whether the stream is live. No lock is held meanwhile, for the answer may come from another thread.
+    fn ask_is_live(&self) -> bool {
+        let mut query = gst::query::Latency::new();
+        if self.obj().sink_pad().peer_query(&mut query) {
+            let (is_live, ..) = query.result();
+            self.is_live.store(is_live, Ordering::Relaxed);
+        }
+        self.is_live.load(Ordering::Relaxed)
+    }
+
+    /// Forgets the frames inside the engine, and what it keeps of those before.
+    fn reset(&self) {
+        if let Some(painter) = self.painter().as_mut() {
+            painter.reset();
+        }
     }
 
     /// Pushes every frame inside the engine downstream.

@@ -3,6 +3,7 @@
 use gst::glib;
 use gst::prelude::*;
 
+mod counts;
 mod imp;
 mod painter;
 mod settings;
@@ -44,6 +45,36 @@ pub enum Precision {
         nick = "half"
     )]
     Half,
+}
+
+/// How the picture is kept steady from frame to frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstStyleTransferStabilizer")]
+#[non_exhaustive]
+pub enum Stabilizer {
+    /// Every frame is painted by itself.
+    #[enum_value(name = "Every frame is painted by itself", nick = "off")]
+    Off,
+    /// What does not move is held.
+    #[enum_value(
+        name = "What does not move is held, what moves is painted anew",
+        nick = "gate"
+    )]
+    Gate,
+    /// What does not move is held, and what moves takes its paint along.
+    #[enum_value(
+        name = "What does not move is held, what moves takes its paint along",
+        nick = "flow"
+    )]
+    Flow,
+    /// `Flow`, or `Gate` where a live stream leaves no time for it.
+    #[default]
+    #[enum_value(
+        name = "flow; in a live stream whose frames leave no time for it, gate",
+        nick = "auto"
+    )]
+    Auto,
 }
 
 glib::wrapper! {

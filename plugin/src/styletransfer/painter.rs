@@ -6,13 +6,14 @@ use std::thread;
 
 use engines::{Engine, FrameFormat};
 
-use super::settings::Order;
+use super::settings::{Order, Pace};
 use crate::frame;
 
 /// What exists between the negotiation of caps and the end of the stream.
 pub(super) struct Painter {
     info: gst_video::VideoInfo,
     format: FrameFormat,
+    pace: Pace,
     engine: Box<dyn Engine>,
     order: Order,
     /// Buffers of the frames inside the engine, oldest first, with their timestamps and metas.
@@ -37,6 +38,17 @@ impl Drop for Next {
     }
 }
 
+/// What [`Painter::receive`] gave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Received {
+    /// No frame: none is ready.
+    Nothing,
+    /// A painted frame.
+    Painted,
+    /// A frame that repeats the one before, and so does its painting.
+    Repeated,
+}
+
 /// What became of a change of style.
 pub(super) enum Change {
     /// The new engine paints from the next frame on.
@@ -50,11 +62,13 @@ impl Painter {
         order: Order,
         info: gst_video::VideoInfo,
         format: FrameFormat,
+        pace: Pace,
     ) -> engines::Result<Self> {
         let engine = order.open(&format)?;
         Ok(Self {
             info,
             format,
+            pace,
             engine,
             order,
             slots: VecDeque::new(),
@@ -65,6 +79,10 @@ impl Painter {
 
     pub(super) fn info(&self) -> &gst_video::VideoInfo {
         &self.info
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        self.pace
     }
 
     pub(super) fn engine(&self) -> &dyn Engine {
@@ -130,7 +148,10 @@ impl Painter {
 
     fn take_over(&mut self, mut next: Next) -> Option<Change> {
         match next.opened.take() {
-            Some(Ok(engine)) if self.slots.is_empty() => {
+            Some(Ok(mut engine)) if self.slots.is_empty() => {
+                if let Some(past) = self.engine.hand_over() {
+                    engine.take_over(past);
+                }
                 self.engine = engine;
                 self.order = next.order.clone();
                 self.refused = None;
@@ -172,14 +193,15 @@ impl Painter {
         self.slots.front().filter(|_| self.engine.is_ready())
     }
 
-    /// Writes the oldest finished frame into `target`. False if none is ready.
+    /// Writes the oldest finished frame into `target`.
     pub(super) fn receive(
         &mut self,
         target: &mut gst::BufferRef,
-    ) -> Result<bool, gst::ErrorMessage> {
+    ) -> Result<Received, gst::ErrorMessage> {
         let Some(source) = self.slots.front() else {
-            return Ok(false);
+            return Ok(Received::Nothing);
         };
+        let n_reused = self.engine.stats().n_reused;
         let mapped_source = map(source, &self.info)?;
         let mut mapped_target = gst_video::VideoFrameRef::from_buffer_ref_writable(
             target, &self.info,
@@ -196,10 +218,14 @@ impl Painter {
         });
         drop(mapped_source);
         let is_ready = received.map_err(|error| crate::error::message(&error))?;
-        if is_ready {
-            self.slots.pop_front();
+        if !is_ready {
+            return Ok(Received::Nothing);
         }
-        Ok(is_ready)
+        self.slots.pop_front();
+        Ok(match self.engine.stats().n_reused - n_reused {
+            0 => Received::Painted,
+            _ => Received::Repeated,
+        })
     }
 
     /// Waits for the frames inside the engine.
@@ -209,7 +235,7 @@ impl Painter {
             .map_err(|error| crate::error::message(&error))
     }
 
-    /// Forgets the frames inside the engine.
+    /// Forgets the frames inside the engine, and what it keeps of those before.
     pub(super) fn reset(&mut self) {
         self.slots.clear();
         self.engine.reset();

@@ -1,6 +1,8 @@
 //! What the user asked for, as the element's properties hold it.
 
-use super::{Precision, Quality};
+use std::time::Duration;
+
+use super::{Precision, Quality, Stabilizer};
 
 /// Values of the properties.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,10 +14,14 @@ pub(super) struct Settings {
     pub processing_size: u32,
     pub precision: Precision,
     pub max_in_flight: u32,
+    pub stabilizer: Stabilizer,
+    pub persistence: f32,
+    pub exposure_guard: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
+        let look = engines::Look::default();
         Self {
             style: engines::styles::DEFAULT.to_owned(),
             strength: 1.0,
@@ -24,7 +30,34 @@ impl Default for Settings {
             processing_size: 0,
             precision: Precision::default(),
             max_in_flight: 1,
+            stabilizer: Stabilizer::default(),
+            persistence: look.persistence,
+            exposure_guard: look.exposure_guard,
         }
+    }
+}
+
+/// How the frames of a stream follow each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pace {
+    /// Time from one frame to the next.
+    pub interval: Duration,
+    /// They must keep time.
+    pub is_live: bool,
+}
+
+impl Pace {
+    /// The pace of a stream, where the caps say how many frames a second has; 25 where they do not.
+    pub(super) fn new(info: &gst_video::VideoInfo, is_live: bool) -> Self {
+        let fps = info.fps();
+        let rate = (u64::try_from(fps.numer()), u64::try_from(fps.denom()));
+        let interval = match rate {
+            (Ok(numer), Ok(denom)) if numer > 0 => {
+                Duration::from_nanos(1_000_000_000 * denom / numer)
+            }
+            _ => engines::Settings::default().frame_interval,
+        };
+        Self { interval, is_live }
     }
 }
 
@@ -37,13 +70,19 @@ pub(super) struct Order {
 }
 
 impl Settings {
-    pub(super) fn order(&self) -> Order {
+    /// The size of network that is asked for.
+    pub(super) fn quality(&self) -> engines::Quality {
+        match self.quality {
+            Quality::Balanced => engines::Quality::Balanced,
+            Quality::Best => engines::Quality::Best,
+        }
+    }
+
+    /// What these settings come to in a stream of this pace.
+    pub(super) fn order(&self, pace: Pace) -> Order {
         Order {
             style: self.style.clone(),
-            quality: match self.quality {
-                Quality::Balanced => engines::Quality::Balanced,
-                Quality::Best => engines::Quality::Best,
-            },
+            quality: self.quality(),
             engine: engines::Settings {
                 processing_size: self.processing_size as usize,
                 max_in_flight: self.max_in_flight as usize,
@@ -52,6 +91,8 @@ impl Settings {
                     Precision::F32 => engines::Precision::F32,
                     Precision::Half => engines::Precision::Half,
                 },
+                frame_interval: pace.interval,
+                is_live: pace.is_live,
             },
         }
     }
@@ -60,6 +101,15 @@ impl Settings {
         engines::Look {
             strength: self.strength,
             keep_colors: self.keep_colors,
+            stabilizer: match self.stabilizer {
+                Stabilizer::Off => engines::Stabilizer::Off,
+                Stabilizer::Gate => engines::Stabilizer::Gate,
+                Stabilizer::Flow => engines::Stabilizer::Flow,
+                Stabilizer::Auto => engines::Stabilizer::Auto,
+            },
+            persistence: self.persistence,
+            exposure_guard: self.exposure_guard,
+            reuse: true,
         }
     }
 
