@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use engines::{Look, Model, Precision, Quality, Settings};
+use engines::{Look, Model, Precision, Quality, Settings, Stabilizer};
 use gst::prelude::*;
 
 /// How to paint.
@@ -29,6 +29,25 @@ pub struct StyleArgs {
     /// to the frame. Smaller is faster and gives larger strokes
     #[arg(long, value_name = "PIXELS", default_value_t = 0, value_parser = processing_size)]
     pub processing_size: u32,
+}
+
+/// How to keep the picture steady from frame to frame.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Steadiness")]
+pub struct SteadyArgs {
+    /// How to keep the picture steady: `off` paints every frame by itself, `gate` holds what does not move, `flow` lets
+    /// what moves take its paint along as well, `auto`: flow, as files need not keep time
+    #[arg(long, value_name = "WAY", default_value_t = Stabilizer::default(), value_parser = stabilizer())]
+    pub stabilizer: Stabilizer,
+
+    /// Largest share of motion-compensated history at a moving pixel, from 0 to 0.95: more is steadier and softer; 0 is the
+    /// same as `--stabilizer off`
+    #[arg(long, value_name = "SHARE", default_value_t = Look::default().persistence, value_parser = persistence)]
+    pub persistence: f32,
+
+    /// Let a camera's automatic exposure that hunts for its level (0.3 to 3 Hz) into the paint
+    #[arg(long)]
+    pub no_exposure_guard: bool,
 }
 
 /// Which network of a style to run, and how.
@@ -63,11 +82,15 @@ impl StyleArgs {
         }
     }
 
-    /// How the painting is laid over the photo.
+    /// How the painting of a single picture is laid over the photo: what was painted before does not count.
     pub fn look(&self) -> Look {
         Look {
             strength: self.strength,
             keep_colors: self.keep_colors,
+            stabilizer: Stabilizer::Off,
+            exposure_guard: false,
+            reuse: false,
+            ..Look::default()
         }
     }
 
@@ -79,6 +102,31 @@ impl StyleArgs {
         element.set_property_from_str("quality", self.network.quality.name());
         element.set_property("processing-size", self.processing_size);
         element.set_property_from_str("precision", self.network.precision.name());
+    }
+}
+
+impl SteadyArgs {
+    /// Sets the properties of the element `styletransfer`.
+    pub fn apply(&self, element: &gst::Element) {
+        element.set_property_from_str("stabilizer", self.stabilizer.name());
+        element.set_property("persistence", self.persistence);
+        element.set_property("exposure-guard", !self.no_exposure_guard);
+    }
+}
+
+/// Reads the word for a way to keep the picture steady.
+pub fn stabilizer() -> impl TypedValueParser<Value = Stabilizer> {
+    PossibleValuesParser::new(Stabilizer::ALL.map(Stabilizer::name)).try_map(|word| word.parse())
+}
+
+/// Reads a share of history: 0 to 0.95.
+///
+/// # Errors
+/// If it is not.
+fn persistence(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=0.95).contains(&share) => Ok(share),
+        _ => Err("wanted a number from 0 to 0.95".to_owned()),
     }
 }
 
@@ -117,19 +165,36 @@ mod tests {
     struct Cli {
         #[command(flatten)]
         style: StyleArgs,
+        #[command(flatten)]
+        steady: SteadyArgs,
     }
 
-    fn parse(args: &[&str]) -> Result<StyleArgs, clap::Error> {
-        Ok(Cli::try_parse_from([&["x"], args].concat())?.style)
+    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from([&["x"], args].concat())
     }
 
     #[test]
     fn defaults_are_those_of_the_engine() {
-        let style = parse(&[]).unwrap();
+        let Cli { style, steady } = parse(&[]).unwrap();
         assert_eq!(style.style, engines::styles::DEFAULT);
         assert_eq!(style.settings(), Settings::default());
-        assert_eq!(style.look(), Look::default());
         assert_eq!(style.network.quality, Quality::default());
+        let wanted = Look::default();
+        let found = Look {
+            stabilizer: steady.stabilizer,
+            persistence: steady.persistence,
+            exposure_guard: !steady.no_exposure_guard,
+            reuse: wanted.reuse,
+            ..style.look()
+        };
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn a_single_picture_is_painted_by_itself() {
+        let look = parse(&[]).unwrap().style.look();
+        assert_eq!(look.stabilizer, Stabilizer::Off);
+        assert!(!look.exposure_guard && !look.reuse);
     }
 
     #[test]
@@ -142,16 +207,18 @@ mod tests {
             ["--processing-size", "8193"],
             ["--quality", "superb"],
             ["--precision", "int4"],
+            ["--stabilizer", "glue"],
+            ["--persistence", "0.96"],
+            ["--persistence", "nan"],
         ] {
             assert!(parse(&args).is_err(), "{args:?}");
         }
-        assert_eq!(
-            parse(&["--quality", "best"]).unwrap().network.quality,
-            Quality::Best
-        );
-        assert_eq!(
-            parse(&["--processing-size", "16"]).unwrap().processing_size,
-            16
-        );
+        let best = parse(&["--quality", "best"]).unwrap();
+        assert_eq!(best.style.network.quality, Quality::Best);
+        let small = parse(&["--processing-size", "16"]).unwrap();
+        assert_eq!(small.style.processing_size, 16);
+        let steady = parse(&["--stabilizer", "gate", "--persistence", "0.95"]).unwrap();
+        assert_eq!(steady.steady.stabilizer, Stabilizer::Gate);
+        assert_eq!(steady.steady.persistence, 0.95);
     }
 }

@@ -63,7 +63,6 @@ fn short_clip(folder: &tempfile::TempDir) -> Option<String> {
          audiotestsrc num-buffers=35 samplesperbuffer=1024 ! opusenc ! opusparse ! mux. \
          matroskamux name=mux ! filesink location=\"{clip}\""
     );
-    use gst::prelude::*;
     let pipeline = match gst::parse::launch(&text) {
         Ok(pipeline) => pipeline,
         Err(error) => {
@@ -71,6 +70,13 @@ fn short_clip(folder: &tempfile::TempDir) -> Option<String> {
             return None;
         }
     };
+    play(&pipeline);
+    Some(clip)
+}
+
+/// Plays a pipeline to its end.
+fn play(pipeline: &gst::Element) {
+    use gst::prelude::*;
     pipeline.set_state(gst::State::Playing).unwrap();
     let bus = pipeline.bus().unwrap();
     let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
@@ -80,7 +86,6 @@ fn short_clip(folder: &tempfile::TempDir) -> Option<String> {
         last.map(|message| message.type_()),
         Some(gst::MessageType::Eos)
     );
-    Some(clip)
 }
 
 #[test]
@@ -90,6 +95,10 @@ fn wrong_usage_is_exit_code_2() {
     refused(&["video"], 2);
     refused(&["video", CLIP, "-o", "x.mp4", "--strength", "1.5"], 2);
     refused(&["video", CLIP, "-o", "x.mp4", "--quality", "superb"], 2);
+    refused(&["video", CLIP, "-o", "x.mp4", "--stabilizer", "glue"], 2);
+    refused(&["video", CLIP, "-o", "x.mp4", "--persistence", "1"], 2);
+    // Pictures have nothing before them.
+    refused(&["image", "x.png", "-o", "y.png", "--stabilizer", "off"], 2);
 }
 
 #[test]
@@ -104,6 +113,7 @@ fn a_clip_is_painted_with_its_sound() {
         let last: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
         assert_eq!(last["event"], "done", "{name}");
         assert_eq!(last["frames"], 20, "{name}");
+        assert_eq!(last["frames_reused"], 0, "{name}");
         let kinds = streams(Path::new(&target));
         assert_eq!(kinds, (1, 1), "{name}: video and audio streams");
     }
@@ -200,6 +210,41 @@ fn bad_styles_and_outputs_are_refused_by_name() {
 }
 
 #[test]
+fn repeated_frames_of_a_clip_are_painted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    gst::init().unwrap();
+    let clip = path(&folder, "still.mkv");
+    // Without loss, a frame that repeats another does so to the bit.
+    let made = gst::parse::launch(&format!(
+        "videotestsrc num-buffers=12 pattern=colors ! video/x-raw,format=I420,width=160,height=90,framerate=25/1 \
+         ! x264enc speed-preset=ultrafast quantizer=0 pass=qual ! h264parse ! matroskamux ! filesink location=\"{clip}\""
+    ));
+    let Ok(pipeline) = made else {
+        return eprintln!("skipped: an encoder is missing");
+    };
+    play(&pipeline);
+    let target = path(&folder, "painted.mkv");
+    for (stabilizer, persistence) in [("auto", "0.5"), ("off", "0")] {
+        let said = done(&[
+            "video",
+            &clip,
+            "-o",
+            &target,
+            "--overwrite",
+            "--json",
+            "--stabilizer",
+            stabilizer,
+            "--persistence",
+            persistence,
+            "--no-exposure-guard",
+        ]);
+        let last: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        assert_eq!(last["frames"], 12, "{stabilizer}");
+        assert_eq!(last["frames_reused"], 11, "{stabilizer}");
+    }
+}
+
+#[test]
 fn pictures_are_painted_in_their_own_size() {
     let folder = tempfile::tempdir().unwrap();
     let photo = path(&folder, "photo.png");
@@ -288,5 +333,17 @@ fn doctor_and_bench_report() {
         "--json",
     ];
     let bench: serde_json::Value = serde_json::from_str(&done(&bench)).unwrap();
-    assert!(bench.to_string().contains("infer"), "{bench}");
+    for (what, is_free) in [
+        (&bench["infer"], false),
+        // By default, every frame is painted by itself.
+        (&bench["stabilize"], true),
+        (&bench["element"], false),
+        (&bench["network"], false),
+        (&bench["steady"]["flow"], false),
+        (&bench["steady"]["gate"], false),
+        (&bench["steady"]["held"], false),
+    ] {
+        let median = what["median_ms"].as_f64().expect("a time");
+        assert_eq!(median == 0.0, is_free, "{bench}");
+    }
 }

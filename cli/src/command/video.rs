@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
-use crate::args::StyleArgs;
+use crate::args::{SteadyArgs, StyleArgs};
 use crate::output::Output;
 use crate::video::{Clip, Codec, Container, Meter, Painting, Plan, Progress, Video as Encoding};
 use crate::{interrupt, packages, report, video};
@@ -31,6 +31,9 @@ pub struct Video {
 
     #[command(flatten)]
     style: StyleArgs,
+
+    #[command(flatten)]
+    steady: SteadyArgs,
 
     /// Video codec; without it, h264 for .mp4, .m4v and .mov, vp9 for .webm and .mkv
     #[arg(long, value_name = "CODEC", help_heading = "Output", value_parser = codec())]
@@ -56,6 +59,8 @@ struct Done {
     event: &'static str,
     output: PathBuf,
     frames: u64,
+    /// Those of the frames that repeat the one before, and were not painted again.
+    frames_reused: u64,
     /// Length of the video.
     duration_s: f64,
     /// Time it took, from start to file.
@@ -91,6 +96,7 @@ impl Video {
         let painting = Painting::build(&Plan {
             clip: &clip,
             style: &self.style,
+            steady: &self.steady,
             video: encoding,
             container,
             target: output.partial(),
@@ -122,8 +128,12 @@ impl Video {
         if !done.left_out.is_empty() {
             report::warn(format!("left out: {}", done.left_out.join(", ")));
         }
+        let repeated = match done.frames_reused {
+            0 => String::new(),
+            n => format!(" ({n} repeated)"),
+        };
         report::line(format!(
-            "{}: {} frames in {:.1} s, {:.1} fps, {:.2} x real time, {}",
+            "{}: {} frames{repeated} in {:.1} s, {:.1} fps, {:.2} x real time, {}",
             done.output.display(),
             done.frames,
             done.seconds,
@@ -159,6 +169,7 @@ fn done(painting: &Painting, output: PathBuf, start: Instant) -> Done {
         event: "done",
         output,
         frames: meter.n_frames(),
+        frames_reused: painting.n_reused(),
         duration_s,
         seconds: video::rounded(seconds),
         fps: video::rounded(meter.n_frames() as f64 / seconds),

@@ -12,7 +12,7 @@ use super::meter::Meter;
 use super::probe::Clip;
 use super::tracks::Tracks;
 use super::{orientation, tracks};
-use crate::args::StyleArgs;
+use crate::args::{SteadyArgs, StyleArgs};
 use crate::packages::make;
 
 /// Frames that may wait between two stages: enough to even out their times, little enough to stay small at 8K.
@@ -24,6 +24,8 @@ pub struct Plan<'a> {
     pub clip: &'a Clip,
     /// How to paint.
     pub style: &'a StyleArgs,
+    /// How to keep the picture steady.
+    pub steady: &'a SteadyArgs,
     /// How to encode.
     pub video: Video,
     /// Kind of output.
@@ -65,6 +67,7 @@ impl Painting {
 
         let style = make("styletransfer")?;
         plan.style.apply(&style);
+        plan.steady.apply(&style);
         style.set_property("max-in-flight", frames_in_flight(plan.clip.size));
         let mut frames = deinterlace(plan.clip.is_interlaced)?;
         frames.extend(orientation::turn(plan.clip.orientation)?);
@@ -117,6 +120,14 @@ impl Painting {
     /// Where and how the network ran.
     pub fn engine(&self) -> String {
         self.style.property("active-engine")
+    }
+
+    /// Frames that repeated the one before, and were not painted again.
+    pub fn n_reused(&self) -> u64 {
+        let stats: gst::Structure = self.style.property("stats");
+        stats
+            .get("frames-reused")
+            .expect("the element counts its frames")
     }
 }
 

@@ -1,29 +1,36 @@
 //! `impasto bench`: what the element costs over the network that it runs.
 //!
-//! Both are measured in one process and one run, in turns, so that whatever else the machine does hits both.
+//! Both are measured in one process and one run, in turns, so that whatever else the machine does hits both. After them,
+//! in the same run, comes what it costs to keep the picture steady.
 
 mod element;
 mod pictures;
+mod steady;
 
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use engines::{FrameFormat, Matrix, PixelFormat, Range, Settings, Stage, Times};
+use engines::{FrameFormat, Matrix, PixelFormat, Range, Settings, Stabilizer, Stage, Times};
 use gst::prelude::*;
 use serde::Serialize;
 
 use self::element::Element;
+use self::pictures::Pictures;
+use self::steady::{Setup, Steady};
 use crate::args::NetworkArgs;
 use crate::report;
 
 /// Frames in a row through the one, then through the other.
 const BLOCK: usize = 10;
+/// Frames that are painted at most each way to measure what steadiness costs.
+const MAX_STEADY_FRAMES: usize = 100;
 
 /// Measures what painting a frame takes, and what the element adds to the network.
 ///
 /// Sends frames of a moving test picture through the element, and runs its network alone at the same size, in
-/// blocks of 10 frames in turns. Times are milliseconds per frame.
+/// blocks of 10 frames in turns. Then paints as many frames again, at most 100, with each stabilizer, and as many that
+/// repeat the one before. Times are milliseconds per frame.
 #[derive(Args)]
 pub struct Bench {
     /// Style: a name from `impasto styles`, or the path of an .onnx file
@@ -45,6 +52,11 @@ pub struct Bench {
     #[arg(long, value_name = "PIXELS", default_value_t = 0, value_parser = crate::args::processing_size)]
     processing_size: u32,
 
+    /// Stabilizer of the element, with the exposure guard: `off`, without the guard, paints every frame by itself, as the
+    /// network alone does; `gate`; `flow`; `auto`
+    #[arg(long, value_name = "WAY", default_value_t = Stabilizer::Off, value_parser = crate::args::stabilizer())]
+    stabilizer: Stabilizer,
+
     /// Frames to measure each, 10 to 100000
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     frames: u32,
@@ -64,13 +76,26 @@ struct Measured {
     format: &'static str,
     frames: usize,
     engine: String,
+    stabilizer: &'static str,
     upload: Millis,
     infer: Millis,
+    stabilize: Millis,
     download: Millis,
     element: Millis,
     network: Millis,
     /// Median of the element over median of the network.
     ratio: f64,
+    steady: SteadyMillis,
+}
+
+/// What keeping the picture steady costs, whatever the element's stabilizer.
+#[derive(Serialize)]
+struct SteadyMillis {
+    /// Added to a moving frame by each.
+    flow: Millis,
+    gate: Millis,
+    /// All that a frame takes which repeats the one before.
+    held: Millis,
 }
 
 #[derive(Serialize)]
@@ -111,7 +136,7 @@ impl Bench {
         let model = engines::styles::find(&self.style, self.network.quality)?;
         let mut network = engines::network_alone(&model, &format, &settings)?;
 
-        let pictures = pictures::moving(&format)?;
+        let pictures = Pictures::render(&format)?;
         let element = Element::open(&pictures.caps)?;
         element.inner.set_property("style", &self.style);
         element
@@ -123,11 +148,17 @@ impl Bench {
         element
             .inner
             .set_property("processing-size", self.processing_size);
+        element
+            .inner
+            .set_property_from_str("stabilizer", self.stabilizer.name());
+        element
+            .inner
+            .set_property("exposure-guard", self.stabilizer != Stabilizer::Off);
         element.start(&pictures.caps)?;
 
         let n_frames = self.frames as usize;
         let (mut of_element, mut of_network) = (Vec::new(), Vec::new());
-        let mut frames = pictures.frames.iter().cycle();
+        let mut frames = pictures.there_and_back();
         while of_element.len() < n_frames {
             // The first of a block is not counted: it finds the other's data in the caches.
             let n_block = BLOCK.min(n_frames - of_element.len());
@@ -142,8 +173,19 @@ impl Bench {
                 of_network.extend((idx > 0).then_some(took));
             }
         }
-        let stage = |stage: Stage| element.stage(stage);
+        let [upload, infer, stabilize, download] =
+            Stage::ALL.map(|stage| element.stage(stage).into());
         let (of_element, of_network) = (Times::of(of_element), Times::of(of_network));
+        let engine = element.inner.property("active-engine");
+        // Their memory is wanted for the next engines.
+        drop((element, network));
+        let setup = Setup {
+            model: &model,
+            format,
+            settings,
+            pictures: &pictures,
+        };
+        let steady = Steady::measure(&setup, n_frames.min(MAX_STEADY_FRAMES))?;
         Ok(Measured {
             style: self.style.clone(),
             quality: self.network.quality.name(),
@@ -152,13 +194,20 @@ impl Bench {
             height,
             format: self.format.name(),
             frames: n_frames,
-            engine: element.inner.property("active-engine"),
-            upload: stage(Stage::Upload).into(),
-            infer: stage(Stage::Infer).into(),
-            download: stage(Stage::Download).into(),
+            engine,
+            stabilizer: self.stabilizer.name(),
+            upload,
+            infer,
+            stabilize,
+            download,
             ratio: round(of_element.median.as_secs_f64() / of_network.median.as_secs_f64()),
             element: of_element.into(),
             network: of_network.into(),
+            steady: SteadyMillis {
+                flow: steady.flow.into(),
+                gate: steady.gate.into(),
+                held: steady.held.into(),
+            },
         })
     }
 }
@@ -166,30 +215,48 @@ impl Bench {
 impl Measured {
     fn tell(&self) -> anyhow::Result<()> {
         report::line(format!(
-            "{} {}, {} frames of {}x{} {}, {}",
+            "{} {}, {} frames of {}x{} {}, stabilizer {}, {}",
             self.style,
             self.quality,
             self.frames,
             self.width,
             self.height,
             self.format,
+            self.stabilizer,
             self.engine
         ))?;
-        report::line("ms per frame      median     p95     p99")?;
-        for (name, times) in [
-            ("upload", &self.upload),
-            ("infer", &self.infer),
-            ("download", &self.download),
-            ("whole element", &self.element),
-            ("network alone", &self.network),
-        ] {
-            report::line(format!(
-                "{name:<15} {:>8.2}{:>8.2}{:>8.2}",
-                times.median_ms, times.p95_ms, times.p99_ms
-            ))?;
-        }
-        report::line(format!("element / network: {:.3}", self.ratio))
+        table(
+            "ms per frame",
+            &[
+                ("upload", &self.upload),
+                ("infer", &self.infer),
+                ("stabilize", &self.stabilize),
+                ("download", &self.download),
+                ("whole element", &self.element),
+                ("network alone", &self.network),
+            ],
+        )?;
+        report::line(format!("element / network: {:.3}", self.ratio))?;
+        table(
+            "stabilizer, ms",
+            &[
+                ("flow adds", &self.steady.flow),
+                ("gate adds", &self.steady.gate),
+                ("held, in all", &self.steady.held),
+            ],
+        )
     }
+}
+
+fn table(title: &str, rows: &[(&str, &Millis)]) -> anyhow::Result<()> {
+    report::line(format!("{title:<15}   median     p95     p99"))?;
+    for (name, times) in rows {
+        report::line(format!(
+            "{name:<15} {:>8.2}{:>8.2}{:>8.2}",
+            times.median_ms, times.p95_ms, times.p99_ms
+        ))?;
+    }
+    Ok(())
 }
 
 impl From<Times> for Millis {
