@@ -57,6 +57,12 @@ pub fn style(name: &str, layers: impl Fn(Network) -> Network) -> String {
     path.into_os_string().into_string().expect("a UTF-8 path")
 }
 
+/// Makes the element paint every frame by itself: what was painted before does not count.
+pub fn paint_frame_by_frame(element: &gst::Element) {
+    element.set_property_from_str("stabilizer", "off");
+    element.set_property("exposure-guard", false);
+}
+
 /// Caps of raw video at 30 frames per second.
 pub fn caps(format: &str, width: usize, height: usize) -> gst::Caps {
     init();

@@ -46,7 +46,7 @@ fn frames(
 fn line(n_in_flight: usize) -> String {
     format!(
         "videotestsrc num-buffers=40 pattern=ball ! video/x-raw,format=NV12,width=96,height=64 \
-         ! styletransfer name=paint precision=f32 max-in-flight={n_in_flight} ! fakesink sync=false"
+         ! styletransfer name=paint precision=f32 stabilizer=flow max-in-flight={n_in_flight} ! fakesink sync=false"
     )
 }
 

@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use engines::{FrameFormat, Matrix, PixelFormat, Quality, Range, styles};
+use engines::{FrameFormat, Look, Matrix, PixelFormat, Quality, Range, styles};
 use tests::card::busy;
 use tests::data;
 use tests::memory::resident_bytes;
@@ -66,6 +66,10 @@ fn frames_one_after_another() -> f64 {
     let source = Picture::of(format(64, 64), 0, busy);
     let mut target = Picture::blank(source.format, 0);
     let mut engine = engines::open(&model, &source.format, &F32).expect("a bundled style works");
+    engine.set(Look {
+        reuse: false,
+        ..Look::default()
+    });
     let mut after_200 = 0.0;
     for n in 1..=2000 {
         engine.submit(&source.frame()).expect("a free slot");

@@ -3,7 +3,7 @@
 use engines::{Look, PixelFormat, Sidecar, ValueRange};
 use tests::card::busy;
 use tests::network::{NCHW, Network};
-use tests::painting::paint;
+use tests::painting::{FRAME_BY_FRAME, paint};
 use tests::picture::Picture;
 use tests::reference::{self, luma_of};
 
@@ -56,6 +56,7 @@ pub fn strength_fades_in_codes(backend: &Backend) {
             let look = Look {
                 strength,
                 keep_colors: false,
+                ..FRAME_BY_FRAME
             };
             let wanted = faded(&photo, &painted, f64::from(strength));
             let found = paint_with(&mut *engine, look, &photo);
@@ -75,6 +76,7 @@ pub fn strength_zero_is_the_photo(backend: &Backend) {
                 Look {
                     strength: 0.0,
                     keep_colors,
+                    ..FRAME_BY_FRAME
                 },
                 &photo,
             );
@@ -97,6 +99,7 @@ pub fn keep_colors_paints_luma_only(backend: &Backend) {
             Look {
                 strength: 1.0,
                 keep_colors: true,
+                ..FRAME_BY_FRAME
             },
             &photo,
         );
@@ -137,6 +140,7 @@ pub fn a_look_counts_from_the_next_received_frame(backend: &Backend) {
     engine.set(Look {
         strength: 0.0,
         keep_colors: false,
+        ..FRAME_BY_FRAME
     });
     assert!(
         engine
@@ -144,7 +148,7 @@ pub fn a_look_counts_from_the_next_received_frame(backend: &Backend) {
             .expect("an engine that works")
     );
     assert_eq!(target.samples(), photo.samples());
-    engine.set(Look::default());
+    engine.set(FRAME_BY_FRAME);
     backend.assert_same(
         &paint(&mut *engine, &photo),
         &negated(&photo),

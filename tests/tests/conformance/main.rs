@@ -14,7 +14,7 @@ mod size;
 use engines::{Engine, FrameFormat, Look, Matrix, Model, PixelFormat, Range, Settings, Sidecar};
 use tests::difference;
 use tests::network::Network;
-use tests::painting::{F32, paint};
+use tests::painting::{F32, FRAME_BY_FRAME, paint};
 use tests::picture::Picture;
 
 /// A backend under test.
@@ -63,7 +63,7 @@ macro_rules! suite {
 suite!(cpu, crate::CPU);
 
 impl Backend {
-    /// Opens a network made by code.
+    /// Opens a network made by code, to paint frame by frame.
     fn engine(&self, network: Network, sidecar: &Sidecar, format: &FrameFormat) -> Box<dyn Engine> {
         self.engine_with(network, sidecar, format, &F32)
     }
@@ -77,7 +77,9 @@ impl Backend {
     ) -> Box<dyn Engine> {
         let model = Model::parse("test".to_owned(), network.bytes().into(), sidecar);
         let opened = model.and_then(|model| (self.open)(&model, format, settings));
-        opened.unwrap_or_else(|error| panic!("{format:?}: {error}"))
+        let mut engine = opened.unwrap_or_else(|error| panic!("{format:?}: {error}"));
+        engine.set(FRAME_BY_FRAME);
+        engine
     }
 
     /// Asks that `found` be `wanted`, to the tolerance.

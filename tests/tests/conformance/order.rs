@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use engines::{Engine, Error, FrameFormat, Matrix, PixelFormat, Range, Sidecar, Stage, ValueRange};
+use engines::{
+    Engine, Error, FrameFormat, Look, Matrix, PixelFormat, Range, Sidecar, Stabilizer, Stage,
+    ValueRange,
+};
 use tests::card::busy;
 use tests::network::{NCHW, Network};
-use tests::painting::paint;
+use tests::painting::{FRAME_BY_FRAME, paint};
 use tests::picture::Picture;
 
 use crate::{Backend, format};
@@ -143,11 +146,17 @@ pub fn frames_and_times_are_counted(backend: &Backend) {
         "warming up is not counted"
     );
     assert!(engine.frame_time() > Duration::ZERO);
+    engine.set(Look {
+        stabilizer: Stabilizer::Flow,
+        persistence: 0.5,
+        ..FRAME_BY_FRAME
+    });
     for _ in 0..3 {
         paint(&mut *engine, &source);
     }
     engine.submit(&source.frame()).expect("a free slot");
     assert_eq!((engine.stats().n_in, engine.stats().n_out), (4, 3));
+    assert_eq!(engine.stats().n_reused, 0);
     for stage in Stage::ALL {
         let times = engine.stats().times(stage);
         assert!(

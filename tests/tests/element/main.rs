@@ -6,12 +6,13 @@ mod caps;
 mod frames;
 mod live;
 mod properties;
+mod steady;
 mod stream;
 mod style;
 
 use gst::prelude::*;
 use gst_check::Harness;
-use tests::element::{buffer, init, picture};
+use tests::element::{buffer, init, paint_frame_by_frame, picture};
 use tests::picture::Picture;
 
 /// The element between two pads of the test, with a bus to hear it on.
@@ -23,9 +24,11 @@ struct Rig {
 }
 
 impl Rig {
-    /// The element with a style, playing in f32.
+    /// The element with a style, playing in f32, every frame by itself.
     fn new(style: &str, caps: &gst::Caps) -> Self {
-        Self::of(&element(style), caps)
+        let element = element(style);
+        paint_frame_by_frame(&element);
+        Self::of(&element, caps)
     }
 
     fn of(element: &gst::Element, caps: &gst::Caps) -> Self {

@@ -15,7 +15,7 @@ struct Case {
     while_playing: bool,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 10] = [
     Case {
         name: "style",
         default: "starry-night",
@@ -52,6 +52,31 @@ const CASES: [Case; 6] = [
         controllable: false,
         while_playing: false,
     },
+    Case {
+        name: "max-in-flight",
+        default: "1",
+        controllable: false,
+        while_playing: false,
+    },
+    Case {
+        name: "stabilizer",
+        default: "auto",
+        controllable: true,
+        while_playing: true,
+    },
+    Case {
+        name: "persistence",
+        // That of the engine.
+        default: "",
+        controllable: true,
+        while_playing: true,
+    },
+    Case {
+        name: "exposure-guard",
+        default: "true",
+        controllable: true,
+        while_playing: true,
+    },
 ];
 
 fn plain() -> gst::Element {
@@ -74,7 +99,9 @@ fn properties_have_their_defaults_and_flags() {
         let spec = spec(&element, case.name);
         let value = element.property_value(case.name);
         let text = value.serialize().expect("a value that has a text");
-        assert_eq!(text.trim_matches('"'), case.default, "{}", case.name);
+        if case.name != "persistence" {
+            assert_eq!(text.trim_matches('"'), case.default, "{}", case.name);
+        }
         let default = spec
             .default_value()
             .serialize()
@@ -95,6 +122,19 @@ fn properties_have_their_defaults_and_flags() {
             case.name
         );
     }
+}
+
+#[test]
+fn steadiness_is_that_of_the_engine_by_default() {
+    let (element, look) = (plain(), engines::Look::default());
+    assert_eq!(element.property::<f32>("persistence"), look.persistence);
+    assert_eq!(
+        element.property::<bool>("exposure-guard"),
+        look.exposure_guard
+    );
+    let stabilizer = element.property_value("stabilizer");
+    let (_, value) = glib::EnumValue::from_value(&stabilizer).expect("an enum");
+    assert_eq!(value.nick(), look.stabilizer.name());
 }
 
 #[test]
@@ -124,6 +164,11 @@ fn numbers_have_their_ranges() {
         .downcast_ref::<glib::ParamSpecFloat>()
         .expect("a float");
     assert_eq!((strength.minimum(), strength.maximum()), (0.0, 1.0));
+    let persistence = spec(&element, "persistence");
+    let persistence = persistence
+        .downcast_ref::<glib::ParamSpecFloat>()
+        .expect("a float");
+    assert_eq!((persistence.minimum(), persistence.maximum()), (0.0, 0.95));
     let size = spec(&element, "processing-size");
     let size = size
         .downcast_ref::<glib::ParamSpecUInt>()
@@ -150,6 +195,10 @@ fn words_of_enums_are_those_of_the_engine() {
     assert_eq!(
         words("precision"),
         engines::Precision::ALL.map(engines::Precision::name)
+    );
+    assert_eq!(
+        words("stabilizer"),
+        engines::Stabilizer::ALL.map(engines::Stabilizer::name)
     );
 }
 
@@ -184,11 +233,14 @@ fn the_active_engine_is_empty_until_caps_and_again_after_stop() {
 #[test]
 fn stats_count_frames_and_time_stages() {
     let caps = caps("RGB", 64, 48);
-    let mut rig = Rig::new(&same(), &caps);
-    let photo = Picture::of(format_of(&caps), 0, busy);
+    let element = crate::element(&same());
+    element.set_property_from_str("stabilizer", "flow");
+    let mut rig = Rig::of(&element, &caps);
     for n in 0..5 {
+        let photo = Picture::of(format_of(&caps), 0, |x, y| busy(x + n as usize, y));
         rig.paint(&photo, n);
     }
+    assert_eq!(rig.count("frames-reused"), 0);
     assert_eq!(
         (
             rig.count("frames-in"),
@@ -197,7 +249,7 @@ fn stats_count_frames_and_time_stages() {
         ),
         (5, 5, 0)
     );
-    for stage in ["upload", "infer", "download"] {
+    for stage in ["upload", "infer", "stabilize", "download"] {
         let [median, p95, p99] =
             ["median", "p95", "p99"].map(|word| rig.count(&format!("{stage}-{word}")));
         assert!(

@@ -329,6 +329,10 @@ fn properties_that_change_at_any_moment_lose_no_frame() {
             restless.set_property("strength", [0.0_f32, 1.0, 0.5][n as usize % 3]);
             restless.set_property("keep-colors", n % 2 == 0);
             restless.set_property("processing-size", [0_u32, 32, 0, 64][n as usize / 16 % 4]);
+            let stabilizers = ["flow", "off", "gate", "auto"];
+            restless.set_property_from_str("stabilizer", stabilizers[n as usize / 3 % 4]);
+            restless.set_property("persistence", [0.9_f32, 0.0, 0.5][n as usize / 2 % 3]);
+            restless.set_property("exposure-guard", n % 5 < 3);
             let _ = restless.property::<gst::Structure>("stats");
             let _ = restless.property::<String>("active-engine");
             thread::sleep(Duration::from_micros(700));
