@@ -62,4 +62,5 @@ pub use model::{
 };
 pub use settings::{Look, Precision, Quality, Settings, Stabilizer};
 pub use sidecar::Sidecar;
+pub use stabilizer::{FlowField, flow_between};
 pub use stats::{Stage, Stats, Times};

@@ -218,6 +218,9 @@ mod tests {
         for precision in Precision::ALL {
             assert_eq!(precision.name().parse::<Precision>().unwrap(), precision);
         }
+        for stabilizer in Stabilizer::ALL {
+            assert_eq!(stabilizer.name().parse::<Stabilizer>().unwrap(), stabilizer);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The history is moved, cut to the range of the new frame about each pixel, and blended in by its share. Paint that was moved and averaged has lost some of its finest detail:
 //! where things move, it is sharpened by so much that the whole keeps the gradients of frames painted one by one.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pulp::{Simd, WithSimd};
@@ -53,16 +54,15 @@ impl Blender {
         now.data_mut()
             .par_chunks_mut(row_len * band_rows)
             .enumerate()
-            .for_each_init(
-                || vec![0.0; 3 * width],
-                |row, (band_idx, band)| {
-                    let row = &mut row[..];
+            .for_each(|(band_idx, band)| {
+                with_rows(width, |rows| {
+                    let row = &mut rows.moved[..];
                     vectorise!(for (i, out) in band.chunks_exact_mut(row_len).enumerate() {
                         painted.load(band_idx * band_rows + i, row);
                         store(out, row);
                     });
-                },
-            );
+                });
+            });
     }
 
     /// Blends a painted picture with the history `before`, moved by `motion`.
@@ -97,20 +97,19 @@ impl Blender {
         now.data_mut()
             .par_chunks_mut(row_len * band_rows)
             .enumerate()
-            .for_each_init(
-                || Rows::new(width),
-                |rows, (band_idx, band)| {
-                    let found = pulp::Arch::new().dispatch(Band {
+            .for_each(|(band_idx, band)| {
+                let found = with_rows(width, |rows| {
+                    pulp::Arch::new().dispatch(Band {
                         work: &work,
                         rows,
                         first: band_idx * band_rows,
                         out: band,
-                    });
-                    for (sum, found) in gradients.iter().zip(found) {
-                        sum.fetch_add(found as u64, Ordering::Relaxed);
-                    }
-                },
-            );
+                    })
+                });
+                for (sum, found) in gradients.iter().zip(found) {
+                    sum.fetch_add(found as u64, Ordering::Relaxed);
+                }
+            });
         let [wanted, found] = gradients.map(|sum| sum.into_inner() as f32);
         if found > 0.0 {
             *sharpening =
@@ -161,6 +160,20 @@ struct Rows {
 
 /// No row.
 const NONE: usize = usize::MAX;
+
+thread_local! {
+    static ROWS: RefCell<Rows> = RefCell::new(Rows::new(0));
+}
+
+/// Calls `work` with this thread's rows, made for pictures of `width` pixels.
+fn with_rows<T>(width: usize, work: impl FnOnce(&mut Rows) -> T) -> T {
+    ROWS.with_borrow_mut(|rows| {
+        if rows.width != width {
+            *rows = Rows::new(width);
+        }
+        work(rows)
+    })
+}
 
 impl Rows {
     fn new(width: usize) -> Self {

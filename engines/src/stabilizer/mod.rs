@@ -11,6 +11,7 @@ mod believe;
 mod blend;
 mod cut;
 mod exposure;
+mod field;
 mod flow;
 mod history;
 mod luma;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub(crate) use blend::Blender;
 pub(crate) use exposure::Light;
+pub use field::{FlowField, flow_between};
 pub(crate) use history::History;
 pub(crate) use motion::Motion;
 pub(crate) use painted::Painted;

@@ -1,6 +1,6 @@
 //! What the stabiliser knows of a frame: where everything was in the frame before, and how far that is to be believed.
 
-/// A cell is part of the picture by this many pixels of the frame each way; all planes are row by row.
+/// A grid of cells over the frame, with planes of a value per cell, row by row.
 #[derive(Debug, Default)]
 pub(crate) struct Motion {
     /// There is nothing to keep: the first frame, or the first one after a cut.
