@@ -7,6 +7,7 @@
 
 mod args;
 mod command;
+mod evaluate;
 mod interrupt;
 mod output;
 mod packages;

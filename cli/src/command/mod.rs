@@ -2,6 +2,7 @@
 
 mod bench;
 mod doctor;
+mod evaluate;
 mod image;
 mod styles;
 mod video;
@@ -16,6 +17,7 @@ pub enum Command {
     Styles(styles::Styles),
     Doctor(doctor::Doctor),
     Bench(bench::Bench),
+    Evaluate(evaluate::Evaluate),
 }
 
 impl Command {
@@ -30,6 +32,7 @@ impl Command {
             Self::Styles(styles) => styles.run(),
             Self::Doctor(doctor) => doctor.run(),
             Self::Bench(bench) => bench.run(),
+            Self::Evaluate(evaluate) => evaluate.run(),
         }
     }
 }
