@@ -41,7 +41,7 @@ const NOISE: f64 = 2.0;
 const N_PHOTOS: usize = 7;
 
 /// Makes the scenes `pan`, `zoom`, `rotation`, `parallax`, `object`, `noise`, `exposure` and `h264`: 24 frames of
-/// 640x360 each. Photos are used in turn; without any, [`photo`] makes them.
+/// 640x360 each. Photos are used in turn; without any, [`photo()`] makes them.
 ///
 /// # Errors
 /// If GStreamer cannot encode or decode H.264, or an interruption was noted.
