@@ -275,6 +275,17 @@ impl<'a> FrameMut<'a> {
     pub(crate) fn planes(&mut self) -> &mut [PlaneMut<'a>; 3] {
         &mut self.planes
     }
+
+    /// The used bytes of every row of every plane.
+    pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        let format = self.format;
+        let planes = self.planes.iter_mut().take(format.pixels.n_planes());
+        planes.enumerate().flat_map(move |(idx, plane)| {
+            let (width_bytes, n_rows) = format.pixels.plane_size(idx, format.width, format.height);
+            let rows = plane.data.chunks_mut(plane.stride_bytes).take(n_rows);
+            rows.map(move |row| &mut row[..width_bytes])
+        })
+    }
 }
 
 fn check(format: &FrameFormat, planes: impl Iterator<Item = (usize, usize)>) -> Result<()> {

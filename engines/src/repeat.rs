@@ -44,36 +44,18 @@ impl Repeats {
     /// Keeps the painting of the frame received last.
     pub(crate) fn keep(&mut self, painting: &mut FrameMut<'_>) {
         self.painting.clear();
-        let format = *painting.format();
-        for (idx, plane) in painting
-            .planes()
-            .iter()
-            .enumerate()
-            .take(format.pixels.n_planes())
-        {
-            let (width_bytes, n_rows) = format.pixels.plane_size(idx, format.width, format.height);
-            for row in plane.data.chunks(plane.stride_bytes).take(n_rows) {
-                self.painting.extend_from_slice(&row[..width_bytes]);
-            }
+        for row in painting.rows_mut() {
+            self.painting.extend_from_slice(row);
         }
     }
 
     /// Gives that painting again.
     pub(crate) fn give(&self, target: &mut FrameMut<'_>) {
-        let format = *target.format();
         let mut rest = &self.painting[..];
-        for (idx, plane) in target
-            .planes()
-            .iter_mut()
-            .enumerate()
-            .take(format.pixels.n_planes())
-        {
-            let (width_bytes, n_rows) = format.pixels.plane_size(idx, format.width, format.height);
-            for row in plane.data.chunks_mut(plane.stride_bytes).take(n_rows) {
-                let (from, others) = rest.split_at(width_bytes);
-                row[..width_bytes].copy_from_slice(from);
-                rest = others;
-            }
+        for row in target.rows_mut() {
+            let (from, others) = rest.split_at(row.len());
+            row.copy_from_slice(from);
+            rest = others;
         }
     }
 

@@ -116,20 +116,15 @@ impl Belief {
                     || compare(evidence, there, back, planes),
                     || count_arrivals(back, arrived),
                 );
+                rayon::join(
+                    || mean_3x3(moved, one, width),
+                    || mean_3x3(stayed, other, width),
+                );
             }
             None => {
                 compare_places(evidence, stayed);
-                arrived.fill(1.0);
-                paths.fill(0.0);
+                mean_3x3(stayed, other, width);
             }
-        }
-        if evidence.flows.is_some() {
-            rayon::join(
-                || mean_3x3(moved, one, width),
-                || mean_3x3(stayed, other, width),
-            );
-        } else {
-            mean_3x3(stayed, other, width);
         }
         let raw = Raw {
             moved,

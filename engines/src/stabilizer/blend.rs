@@ -1,7 +1,8 @@
 //! Painted frame and history to what is shown.
 //!
-//! The history is moved, cut to the range of the new frame about each pixel, and blended in by its share. Paint that was moved and averaged has lost some of its finest detail:
-//! where things move, it is sharpened by so much that the whole keeps the gradients of frames painted one by one.
+//! The history is moved, cut to the range of the new frame about each pixel, and blended in by its share. Paint that was
+//! moved and averaged has lost some of its finest detail: where things move, it is sharpened by so much that the whole
+//! keeps the gradients of frames painted one by one.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};

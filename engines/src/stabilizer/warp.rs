@@ -27,12 +27,12 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Where the eight pixels from `(x, y)` on came from, `(u, v)` pixels away.
     #[expect(
         clippy::manual_clamp,
         reason = "clamp keeps not-a-number, max and min do not"
     )]
     #[inline(always)]
-    /// Where the eight pixels from `(x, y)` on came from, `(u, v)` pixels away.
     pub(super) fn new(x: usize, y: usize, [u, v]: [f32; 2]) -> Self {
         const PHASES: isize = N_PHASES as isize;
         // Far beyond any picture is as good as beyond it. Not-a-number becomes 0.
