@@ -56,11 +56,18 @@ pub trait Engine: Send {
     /// Frames that may be inside at once.
     fn max_in_flight(&self) -> usize;
 
-    /// Where the network runs and how: `cpu: OpenVINO 2026.4.1, bf16, 1312x752`.
+    /// Where the network runs and how: `cpu: OpenVINO 2026.4.1, balanced, bf16, 1312x752`.
     fn describe(&self) -> String;
 
     /// What a frame took from `submit` to `receive` when the engine was opened and warm.
     fn frame_time(&self) -> Duration;
+
+    /// Finds out how fast frames of which nothing is still can be painted in the present look, one after the other
+    /// through all slots: the time from one to the next. Takes the time of a few frames, and forgets those inside.
+    ///
+    /// # Errors
+    /// Whatever stops the network.
+    fn measure_pace(&mut self) -> Result<Duration>;
 
     /// Times and counts since the engine was opened.
     fn stats(&self) -> &Stats;

@@ -81,6 +81,15 @@ pub enum Error {
         known: String,
     },
 
+    /// Styles that cannot be mixed.
+    #[error("mix `{mix}`: {reason}")]
+    Mix {
+        /// The mix asked for.
+        mix: String,
+        /// What was found, what was wanted, the remedy.
+        reason: String,
+    },
+
     /// A file that cannot be read or written.
     #[error("{action} {}: {source}", path.display())]
     File {

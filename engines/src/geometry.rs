@@ -100,7 +100,7 @@ mod tests {
     use crate::sidecar::Sidecar;
 
     fn convention() -> Convention {
-        let bytes = include_bytes!("../styles/starry-night.balanced.onnx");
+        let bytes = include_bytes!("../styles/balanced.onnx");
         Model::parse("x".to_owned(), bytes[..].into(), &Sidecar::default())
             .unwrap()
             .convention

@@ -31,12 +31,20 @@ mod colour;
 mod convert;
 mod engine;
 mod error;
+mod extent;
+mod fit;
+mod fold;
 mod frame;
+mod gallery;
 mod geometry;
+mod mean;
 mod memory;
+mod mix;
 mod model;
 mod onnx;
+mod protobuf;
 mod repeat;
+mod rewrite;
 mod settings;
 mod sidecar;
 mod simd;
@@ -46,6 +54,7 @@ mod simd;
 )]
 mod stabilizer;
 mod stats;
+mod style_file;
 pub mod styles;
 mod stylizer;
 mod trunk;
@@ -53,10 +62,12 @@ mod trunk;
 pub use backend::cpu::{NetworkAlone, Runtime};
 pub use engine::{Engine, Past, measure, network_alone, open, prepare, probe};
 pub use error::{Error, Result};
+pub use fit::{Fit, Rung, open_fitting, rungs};
 pub use frame::{
     Frame, FrameFormat, FrameMut, MAX_SIZE_PX, MIN_SIZE_PX, Matrix, PixelFormat, Plane, PlaneMut,
     Range,
 };
+pub use mix::Mix;
 pub use model::{
     Channels, ConstantInput, Convention, Known, Layout, Model, Origin, Size, ValueRange,
 };

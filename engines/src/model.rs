@@ -12,8 +12,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::extent;
 use crate::memory;
 use crate::onnx::{self, Graph, ModelProto, Port};
+use crate::settings::Quality;
 use crate::sidecar::Sidecar;
 
 /// Largest network file that is read, in bytes: ten times the largest style network known.
@@ -162,6 +164,8 @@ pub struct Model {
     pub convention: Convention,
     /// Largest intermediate pictures together, in f32 values per pixel of input.
     pub(crate) values_per_px: f64,
+    /// Multiplications of all convolutions per pixel of input.
+    pub(crate) work_per_px: f64,
     metadata: Vec<(&'static str, String)>,
 }
 
@@ -200,22 +204,51 @@ impl Model {
             "name",
             "title",
             "artist",
+            "year",
             "licence",
             "family",
             "quality",
             "trained_by",
+            "mixable",
         ]
         .into_iter()
         .filter_map(|key| Some((key, proto.metadata(&format!("impasto.{key}"))?.to_owned())))
         .collect();
-        let values_per_px = proto.graph.as_ref().map_or(0.0, memory::values_per_px);
+        let graph = proto.graph.as_ref();
+        let values_per_px = graph.map_or(0.0, memory::values_per_px);
+        let work_per_px = graph.map_or(0.0, extent::work_per_px);
         Ok(Self {
             name,
             bytes,
             convention,
             values_per_px,
+            work_per_px,
             metadata,
         })
+    }
+
+    /// The network with other values in its constants and other words in its metadata; all else is as it was.
+    pub(crate) fn reworked(
+        &self,
+        name: String,
+        bytes: Arc<[u8]>,
+        words: Vec<(&'static str, String)>,
+    ) -> Self {
+        let kept = |(key, _): &&(&'static str, String)| words.iter().all(|(other, _)| other != key);
+        let metadata = self.metadata.iter().filter(kept).cloned().collect();
+        let mut reworked = Self {
+            name,
+            bytes,
+            metadata,
+            ..self.clone()
+        };
+        reworked.metadata.extend(words);
+        reworked
+    }
+
+    /// Its size, if it is one of a style's several.
+    pub fn quality(&self) -> Option<Quality> {
+        self.metadata("quality").and_then(Quality::size)
     }
 
     /// Value of the metadata key `impasto.<key>`.
@@ -536,7 +569,7 @@ mod tests {
     use super::*;
 
     fn bundled() -> Model {
-        let bytes = include_bytes!("../styles/starry-night.best.onnx");
+        let bytes = include_bytes!("../styles/best.onnx");
         Model::parse(
             "starry-night".to_owned(),
             bytes[..].into(),

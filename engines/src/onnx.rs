@@ -1,15 +1,30 @@
 //! The few parts of an ONNX file that say how to feed it: inputs, outputs, operators, constants, metadata.
 //!
-//! Only reads; the runtime reads the file again for itself. Field numbers are those of `onnx.proto3`.
+//! The runtime reads the file again for itself. Field numbers are those of `onnx.proto3`.
 
 use std::collections::{HashMap, HashSet};
 
+use half::f16;
 use prost::Message;
 
 /// Element types of ONNX tensors that are told apart here.
 pub(crate) mod element {
     pub(crate) const F32: i32 = 1;
     pub(crate) const F16: i32 = 10;
+}
+
+/// Numbers of the fields that are told apart when a file is edited.
+pub(crate) mod number {
+    pub(crate) const MODEL_GRAPH: u64 = 7;
+    pub(crate) const MODEL_METADATA: u64 = 14;
+    pub(crate) const GRAPH_NODE: u64 = 1;
+    pub(crate) const GRAPH_INITIALIZER: u64 = 5;
+    pub(crate) const GRAPH_INPUT: u64 = 11;
+    pub(crate) const GRAPH_OUTPUT: u64 = 12;
+    pub(crate) const GRAPH_VALUE_INFO: u64 = 13;
+    pub(crate) const NODE_NAME: u64 = 3;
+    pub(crate) const NODE_DOC: u64 = 6;
+    pub(crate) const NODE_METADATA: u64 = 9;
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -67,9 +82,11 @@ pub(crate) struct Constant {
     #[prost(int64, repeated, tag = "1")]
     pub dims: Vec<i64>,
     #[prost(int32, tag = "2")]
-    element: i32,
+    pub element: i32,
     #[prost(float, repeated, tag = "4")]
     floats: Vec<f32>,
+    #[prost(int32, repeated, tag = "5")]
+    words: Vec<i32>,
     #[prost(string, tag = "8")]
     pub name: String,
     #[prost(bytes = "vec", tag = "9")]
@@ -113,11 +130,11 @@ struct Dim {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Entry {
+pub(crate) struct Entry {
     #[prost(string, tag = "1")]
-    key: String,
+    pub key: String,
     #[prost(string, tag = "2")]
-    value: String,
+    pub value: String,
 }
 
 /// An input or output of a network.
@@ -257,6 +274,34 @@ impl Attribute {
 }
 
 impl Constant {
+    /// A constant of f32.
+    pub(crate) fn of_floats(name: &str, dims: &[i64], values: &[f32]) -> Self {
+        Self {
+            dims: dims.to_vec(),
+            element: element::F32,
+            name: name.to_owned(),
+            raw: values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// A constant of float16; values are rounded.
+    pub(crate) fn of_halves(name: &str, dims: &[i64], values: &[f32]) -> Self {
+        let raw = values
+            .iter()
+            .flat_map(|&value| f16::from_f32(value).to_le_bytes());
+        Self {
+            dims: dims.to_vec(),
+            element: element::F16,
+            name: name.to_owned(),
+            raw: raw.collect(),
+            ..Self::default()
+        }
+    }
+
     /// The values of an f32 constant, empty for other types.
     pub(crate) fn floats(&self) -> Vec<f32> {
         if self.element != element::F32 || !self.floats.is_empty() {
@@ -266,6 +311,39 @@ impl Constant {
             .chunks_exact(4)
             .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
             .collect()
+    }
+
+    /// The values of an f32 or float16 constant, `None` for other types. `Err` if there are not as many as its axes ask
+    /// for.
+    pub(crate) fn values(&self) -> Option<Result<Vec<f32>, String>> {
+        let values = match self.element {
+            element::F32 => self.floats(),
+            element::F16 if self.raw.is_empty() => self
+                .words
+                .iter()
+                .map(|&word| f16::from_bits(word as u16).to_f32())
+                .collect(),
+            element::F16 => self
+                .raw
+                .chunks_exact(2)
+                .map(|word| f16::from_le_bytes([word[0], word[1]]).to_f32())
+                .collect(),
+            _ => return None,
+        };
+        let n_wanted = self
+            .dims
+            .iter()
+            .try_fold(1_usize, |n, &dim| n.checked_mul(usize::try_from(dim).ok()?));
+        Some(if n_wanted == Some(values.len()) {
+            Ok(values)
+        } else {
+            Err(format!(
+                "its constant `{}` of shape {:?} holds {} values",
+                self.name,
+                self.dims,
+                values.len()
+            ))
+        })
     }
 }
 
@@ -318,8 +396,27 @@ mod tests {
     }
 
     #[test]
+    fn values_of_both_float_types_are_read_and_counted() {
+        let values = [1.5, -0.25, 1.0 / 3.0];
+        let full = Constant::of_floats("w", &[3], &values);
+        assert_eq!(full.values(), Some(Ok(values.to_vec())));
+        let half = Constant::of_halves("w", &[3, 1], &values);
+        let read = half.values().unwrap().unwrap();
+        assert_eq!(read[..2], values[..2]);
+        assert!((read[2] - values[2]).abs() < 1e-3);
+        let short = Constant::of_floats("w", &[2, 2], &values);
+        let error = short.values().unwrap().unwrap_err();
+        assert!(
+            error.contains("`w`") && error.contains("3 values"),
+            "{error}"
+        );
+        let huge = Constant::of_floats("w", &[i64::MAX, 9], &values);
+        assert!(huge.values().unwrap().is_err());
+    }
+
+    #[test]
     fn bundled_networks_tell_their_ports() {
-        let bytes = include_bytes!("../styles/starry-night.balanced.onnx");
+        let bytes = include_bytes!("../styles/balanced.onnx");
         let model = ModelProto::parse(bytes).unwrap();
         let graph = model.graph.as_ref().unwrap();
         let inputs = graph.inputs();

@@ -9,11 +9,16 @@ use crate::error::{Error, Result};
 /// Size of network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Quality {
+    /// Keeps up with 1280x720 on two cores.
+    Fast,
     /// Keeps up with 1280x720 on a few cores.
-    #[default]
     Balanced,
     /// The finest paint.
     Best,
+    /// Where frames must keep time, the largest that keeps up; elsewhere the largest that paints a stream as fast as
+    /// it plays; for a single picture the largest there is.
+    #[default]
+    Auto,
 }
 
 /// Number format in which the network computes.
@@ -44,13 +49,23 @@ pub enum Stabilizer {
 
 impl Quality {
     /// Every size, smallest first.
-    pub const ALL: [Self; 2] = [Self::Balanced, Self::Best];
+    pub const SIZES: [Self; 3] = [Self::Fast, Self::Balanced, Self::Best];
+
+    /// Every choice.
+    pub const ALL: [Self; 4] = [Self::Fast, Self::Balanced, Self::Best, Self::Auto];
+
+    /// The size that a word means.
+    pub fn size(word: &str) -> Option<Self> {
+        Self::SIZES.into_iter().find(|size| size.name() == word)
+    }
 
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Fast => "fast",
             Self::Balanced => "balanced",
             Self::Best => "best",
+            Self::Auto => "auto",
         }
     }
 }
@@ -127,7 +142,7 @@ impl FromStr for Quality {
             .ok_or_else(|| Error::Setting {
                 name: "quality",
                 found: word.to_owned(),
-                wanted: "balanced or best",
+                wanted: "fast, balanced, best or auto",
             })
     }
 }
@@ -226,6 +241,9 @@ mod tests {
     #[test]
     fn unknown_words_name_the_choices() {
         let error = "superb".parse::<Quality>().unwrap_err().to_string();
-        assert_eq!(error, "quality is superb, wanted balanced or best");
+        assert_eq!(
+            error,
+            "quality is superb, wanted fast, balanced, best or auto"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Finding, listing and installing styles: the ones that the library carries, and the user's own.
 //!
-//! Names are looked up in `IMPASTO_STYLE_PATH`, then in the user's data folder, then in the bundle. A file
+//! Names are looked up in `IMPASTO_STYLE_PATH`, then in the user's data folder, then in the bundle. In a folder, a file
 //! `NAME.onnx` is a style in one size, `NAME.QUALITY.onnx` one size of a style.
 
 use std::collections::BTreeMap;
@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use crate::error::{Error, Result};
+use crate::gallery::{self, Piece};
+use crate::mean::{Parent, mean};
+use crate::mix::Mix;
 use crate::model::Model;
 use crate::settings::Quality;
 use crate::sidecar::Sidecar;
@@ -15,8 +18,8 @@ use crate::sidecar::Sidecar;
 /// The style that is used when nobody chooses.
 pub const DEFAULT: &str = "starry-night";
 
-/// File stem and bytes of every bundled network.
-const BUNDLE: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundle.rs"));
+/// The bundled style that paints the photo as it is. It is there to be mixed with and not listed.
+pub const IDENTITY: &str = "identity";
 
 /// A style that [`list`] found.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +34,7 @@ pub struct Listed {
 
 #[derive(Clone, Copy)]
 enum Place<'a> {
-    Bundle(&'static [u8]),
+    Bundle(Piece),
     File(&'a Path),
 }
 
@@ -40,12 +43,92 @@ pub fn is_path(style: &str) -> bool {
     style.contains('/') || style.ends_with(".onnx")
 }
 
-/// Reads the network of a style. `style` is a name or the path of an `.onnx` file; `quality` chooses among the
-/// sizes of a style that has several, and says nothing to one that has one.
+/// Reads the network of a style. `style` is a name, the path of an `.onnx` file, or a mix of these as [`Mix::parse`]
+/// understands it; `quality` chooses among the sizes of a style that has several ([`Quality::Auto`]: the largest), and
+/// says nothing to one that has one.
 ///
 /// # Errors
-/// [`Error::StyleNotFound`], [`Error::QualityNotFound`], and those of [`Model::read`].
+/// [`Error::Mix`], [`Error::StyleNotFound`], [`Error::QualityNotFound`], and those of [`Model::read`].
 pub fn find(style: &str, quality: Quality) -> Result<Model> {
+    let mix = Mix::parse(style)?;
+    let quality = match (quality, mix.is_single()) {
+        (Quality::Auto, false) => common_sizes(&mix)?.last().copied().unwrap_or(quality),
+        _ => quality,
+    };
+    let parents = mix
+        .parts()
+        .iter()
+        .map(|part| {
+            Ok(Parent {
+                model: find_one(&part.style, quality)?,
+                share: part.share(),
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    match <[Parent; 1]>::try_from(parents) {
+        Ok([alone]) => Ok(alone.model),
+        Err(parents) => mean(mix.to_string(), &parents),
+    }
+}
+
+/// The sizes in which a style, or a mix, can be had, smallest first; empty if there is only one, whatever quality is
+/// asked for.
+///
+/// # Errors
+/// As [`find`].
+pub fn sizes(style: &str) -> Result<Vec<Quality>> {
+    common_sizes(&Mix::parse(style)?)
+}
+
+fn common_sizes(mix: &Mix) -> Result<Vec<Quality>> {
+    let mut common: Option<Vec<Quality>> = None;
+    let mut told = Vec::new();
+    for part in mix.parts() {
+        let mut own = if is_path(&part.style) {
+            Vec::new()
+        } else {
+            sizes_of(&part.style)?
+        };
+        if own.is_empty() && !mix.is_single() {
+            own.extend(find_one(&part.style, Quality::Auto)?.quality());
+        }
+        if own.is_empty() {
+            continue;
+        }
+        told.push(format!("`{}` in {}", part.style, words(&own)));
+        match &mut common {
+            Some(common) => common.retain(|size| own.contains(size)),
+            None => common = Some(own),
+        }
+    }
+    match common {
+        Some(common) if common.is_empty() => Err(Error::Mix {
+            mix: mix.to_string(),
+            reason: format!(
+                "its styles have no size in common: there is {}; mix styles of one family",
+                told.join(", ")
+            ),
+        }),
+        common => Ok(common.unwrap_or_default()),
+    }
+}
+
+/// Sizes of the style of that name, smallest first; empty for a style of one size.
+fn sizes_of(name: &str) -> Result<Vec<Quality>> {
+    let files = files()?;
+    let mut sizes: Vec<_> = folders_first(&files)
+        .filter(|(found, ..)| *found == name)
+        .map(|(_, quality, _)| quality)
+        .collect();
+    if sizes.is_empty() {
+        return Err(not_found(name));
+    }
+    sizes.sort();
+    sizes.dedup();
+    Ok(sizes.into_iter().flatten().collect())
+}
+
+fn find_one(style: &str, quality: Quality) -> Result<Model> {
     if is_path(style) {
         return Model::read(Path::new(style));
     }
@@ -55,34 +138,46 @@ pub fn find(style: &str, quality: Quality) -> Result<Model> {
         .map(|(_, quality, place)| (quality, place))
         .rev()
         .collect();
-    if sizes.is_empty() {
-        let names: Vec<String> = list()?.into_iter().map(|listed| listed.name).collect();
-        return Err(Error::StyleNotFound {
-            name: style.to_owned(),
-            known: names.join(", "),
-        });
-    }
-    let Some(place) = sizes.get(&Some(quality)).or_else(|| sizes.get(&None)) else {
-        let known: Vec<_> = sizes
-            .keys()
-            .flatten()
-            .map(|quality| quality.name())
-            .collect();
+    let Some((_, largest)) = sizes.last_key_value() else {
+        return Err(not_found(style));
+    };
+    let place = match quality {
+        Quality::Auto => Some(largest),
+        named => sizes.get(&Some(named)).or_else(|| sizes.get(&None)),
+    };
+    let Some(place) = place else {
+        let known: Vec<_> = sizes.keys().flatten().copied().collect();
         return Err(Error::QualityNotFound {
             name: style.to_owned(),
             wanted: quality.name(),
-            known: known.join(", "),
+            known: words(&known),
         });
     };
     match place {
-        Place::Bundle(bytes) => {
-            Model::parse(style.to_owned(), (*bytes).into(), &Sidecar::default())
-        }
+        Place::Bundle(piece) => piece.model(),
         Place::File(path) => Model::read(path),
     }
 }
 
-/// Every style that a name finds, in alphabetical order.
+fn not_found(name: &str) -> Error {
+    match list() {
+        Ok(listed) => {
+            let names: Vec<String> = listed.into_iter().map(|listed| listed.name).collect();
+            Error::StyleNotFound {
+                name: name.to_owned(),
+                known: names.join(", "),
+            }
+        }
+        Err(error) => error,
+    }
+}
+
+fn words(qualities: &[Quality]) -> String {
+    let words: Vec<_> = qualities.iter().map(|quality| quality.name()).collect();
+    words.join(", ")
+}
+
+/// Every style that a name finds, in alphabetical order; of the bundle, all but [`IDENTITY`].
 ///
 /// # Errors
 /// [`Error::File`] if a folder of styles cannot be read.
@@ -94,6 +189,9 @@ pub fn list() -> Result<Vec<Listed>> {
             Place::Bundle(_) => None,
             Place::File(path) => path.parent().map(Path::to_owned),
         };
+        if folder.is_none() && name == IDENTITY {
+            continue;
+        }
         let listed = found.entry(name).or_insert_with(|| Listed {
             name: name.to_owned(),
             qualities: Vec::new(),
@@ -133,9 +231,9 @@ pub fn add(file: &Path, name: &str, told: Sidecar) -> Result<PathBuf> {
         wanted: "the user's home folder",
     })?;
     let folder = folder.join("styles");
-    let stem = match model.metadata("quality").map(str::parse::<Quality>) {
-        Some(Ok(quality)) => format!("{name}.{quality}"),
-        _ => name.to_owned(),
+    let stem = match model.quality() {
+        Some(quality) => format!("{name}.{quality}"),
+        None => name.to_owned(),
     };
     let target = folder.join(format!("{stem}.onnx"));
     fs::create_dir_all(&folder).map_err(|source| Error::File {
@@ -231,10 +329,8 @@ fn folders_first(
         let (name, quality) = split_stem(path.file_stem()?.to_str()?);
         Some((name, quality, path.parent(), Place::File(path)))
     });
-    let bundled = BUNDLE.iter().map(|(stem, bytes)| {
-        let (name, quality) = split_stem(stem);
-        (name, quality, None, Place::Bundle(bytes))
-    });
+    let bundled = gallery::pieces()
+        .map(|piece| (piece.name, Some(piece.quality), None, Place::Bundle(piece)));
     let mut homes: BTreeMap<&str, Option<&Path>> = BTreeMap::new();
     let mut visible = Vec::new();
     for (name, quality, home, place) in own.chain(bundled) {
@@ -247,9 +343,9 @@ fn folders_first(
 
 fn split_stem(stem: &str) -> (&str, Option<Quality>) {
     match stem.rsplit_once('.') {
-        Some((name, quality)) => match quality.parse() {
-            Ok(quality) => (name, Some(quality)),
-            Err(_) => (stem, None),
+        Some((name, quality)) => match Quality::size(quality) {
+            Some(quality) => (name, Some(quality)),
+            None => (stem, None),
         },
         None => (stem, None),
     }
@@ -261,10 +357,49 @@ mod tests {
 
     #[test]
     fn the_default_style_is_bundled_in_every_quality() {
-        for quality in Quality::ALL {
+        for quality in Quality::SIZES {
             let model = find(DEFAULT, quality).unwrap();
-            assert_eq!(model.metadata("quality"), Some(quality.name()));
+            assert_eq!(model.quality(), Some(quality));
         }
+        assert_eq!(sizes(DEFAULT).unwrap(), Quality::SIZES);
+    }
+
+    #[test]
+    fn the_largest_is_read_where_nobody_chooses() {
+        for style in [DEFAULT.to_owned(), format!("{DEFAULT}+{IDENTITY}")] {
+            let model = find(&style, Quality::Auto).unwrap();
+            assert_eq!(model.quality(), Some(Quality::Best));
+        }
+    }
+
+    #[test]
+    fn the_identity_is_found_and_not_listed() {
+        assert!(find(IDENTITY, Quality::Fast).is_ok());
+        let listed = list().unwrap();
+        assert!(listed.iter().any(|style| style.name == DEFAULT));
+        assert!(listed.iter().all(|style| style.name != IDENTITY));
+    }
+
+    #[test]
+    fn mixes_are_found_in_every_size() {
+        let mix = format!("{DEFAULT}:0.3+{IDENTITY}:0.7");
+        assert_eq!(sizes(&mix).unwrap(), Quality::SIZES);
+        for quality in Quality::SIZES {
+            let model = find(&mix, quality).unwrap();
+            assert_eq!(model.quality(), Some(quality));
+        }
+        let alone = find(&format!("{DEFAULT}:1+{IDENTITY}:0"), Quality::Fast).unwrap();
+        let wanted = find(DEFAULT, Quality::Fast).unwrap();
+        assert_eq!((alone.name, alone.bytes), (wanted.name, wanted.bytes));
+    }
+
+    #[test]
+    fn an_unknown_name_in_a_mix_is_named() {
+        let error = find(&format!("{DEFAULT}+nope"), Quality::Fast).unwrap_err();
+        assert!(
+            matches!(&error, Error::StyleNotFound { name, .. } if name == "nope"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -286,6 +421,7 @@ mod tests {
         );
         assert_eq!(split_stem("candy.v2"), ("candy.v2", None));
         assert_eq!(split_stem("candy"), ("candy", None));
+        assert_eq!(split_stem("candy.auto"), ("candy.auto", None));
     }
 
     #[test]

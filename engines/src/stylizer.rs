@@ -156,10 +156,7 @@ where
                 ..Look::default()
             };
             for seed in 0..3 {
-                // Noise: nothing of it is still, so that all of flow's work is done.
-                self.paint_bytes(|idx| {
-                    ((idx + seed * 7919).wrapping_mul(0x9e37_79b9) >> 13) as u8
-                })?;
+                self.paint_bytes(noise(seed))?;
             }
             self.frame_time = self.stats.latest();
             self.reset();
@@ -174,35 +171,54 @@ where
 
     /// Paints a frame of these bytes, and drops it.
     fn paint_bytes(&mut self, byte: impl Fn(usize) -> u8) -> Result<()> {
+        let photo = self.bytes(byte);
+        let mut painting = photo.clone();
+        let source = frame(self.format, &photo)?;
+        let mut target = frame_mut(self.format, &mut painting)?;
+        self.submit(&source)?;
+        self.drain()?;
+        self.receive(&source, &mut target)?;
+        Ok(())
+    }
+
+    /// Planes of a frame.
+    fn bytes(&self, byte: impl Fn(usize) -> u8) -> Vec<Vec<u8>> {
         let FrameFormat {
             pixels,
             width,
             height,
             ..
         } = self.format;
-        let sizes: Vec<_> = (0..pixels.n_planes())
+        (0..pixels.n_planes())
             .map(|idx| pixels.plane_size(idx, width, height))
-            .collect();
-        let bytes: Vec<Vec<u8>> = sizes
-            .iter()
             .map(|(width_bytes, n_rows)| (0..width_bytes * n_rows).map(&byte).collect())
-            .collect();
-        let planes: Vec<_> = bytes
-            .iter()
-            .zip(&sizes)
-            .map(|(data, &(stride_bytes, _))| Plane { data, stride_bytes })
-            .collect();
-        let source = Frame::new(self.format, &planes)?;
-        let mut target = bytes.clone();
-        let planes = target
-            .iter_mut()
-            .zip(&sizes)
-            .map(|(data, &(stride_bytes, _))| PlaneMut { data, stride_bytes });
-        let mut target = FrameMut::new(self.format, planes)?;
-        self.submit(&source)?;
-        self.drain()?;
-        self.receive(&source, &mut target)?;
-        Ok(())
+            .collect()
+    }
+
+    /// Time from one frame to the next when each follows as soon as there is a slot for it.
+    fn run_through(&mut self) -> Result<Duration> {
+        let photos = [1, 2].map(|seed| self.bytes(noise(seed)));
+        let [first, second] = &photos;
+        let sources = [frame(self.format, first)?, frame(self.format, second)?];
+        let mut painting = first.clone();
+        let mut target = frame_mut(self.format, &mut painting)?;
+        let n_frames = 2 * self.slots.len() + 1;
+        let mut n_out = 0;
+        let mut start = Instant::now();
+        for n_in in 0..n_frames {
+            self.submit(&sources[n_in % 2])?;
+            if n_in + 1 == n_frames {
+                self.drain()?;
+            }
+            while self.n_taken > 0 && self.receive(&sources[n_out % 2], &mut target)? {
+                n_out += 1;
+                if n_out == 1 {
+                    // The first one finds empty slots and cold memory.
+                    start = Instant::now();
+                }
+            }
+        }
+        Ok(start.elapsed() / (n_frames - 1) as u32)
     }
 
     fn check(&self, found: &FrameFormat) -> Result<()> {
@@ -225,6 +241,38 @@ where
             })
         }
     }
+}
+
+/// Bytes of which nothing is still from one seed to the next, so that all of flow's work is done.
+fn noise(seed: usize) -> impl Fn(usize) -> u8 {
+    move |idx| ((idx + seed * 7919).wrapping_mul(0x9e37_79b9) >> 13) as u8
+}
+
+fn frame(format: FrameFormat, bytes: &[Vec<u8>]) -> Result<Frame<'_>> {
+    let planes: Vec<_> = bytes
+        .iter()
+        .enumerate()
+        .map(|(idx, data)| Plane {
+            data,
+            stride_bytes: stride_bytes(format, idx),
+        })
+        .collect();
+    Frame::new(format, &planes)
+}
+
+fn frame_mut(format: FrameFormat, bytes: &mut [Vec<u8>]) -> Result<FrameMut<'_>> {
+    let planes = bytes.iter_mut().enumerate().map(|(idx, data)| PlaneMut {
+        data,
+        stride_bytes: stride_bytes(format, idx),
+    });
+    FrameMut::new(format, planes)
+}
+
+fn stride_bytes(format: FrameFormat, plane_idx: usize) -> usize {
+    let (width_bytes, _) = format
+        .pixels
+        .plane_size(plane_idx, format.width, format.height);
+    width_bytes
 }
 
 impl<B: Backend + Send> Engine for Stylizer<B>
@@ -380,6 +428,17 @@ where
 
     fn frame_time(&self) -> Duration {
         self.frame_time
+    }
+
+    fn measure_pace(&mut self) -> Result<Duration> {
+        let own = self.look;
+        self.look.reuse = false;
+        self.reset();
+        let pace = self.run_through();
+        self.reset();
+        self.look = own;
+        self.stats = Stats::default();
+        pace
     }
 
     fn stats(&self) -> &Stats {

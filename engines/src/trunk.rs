@@ -10,14 +10,9 @@
 use prost::Message;
 
 use crate::convert::Arrangement;
+use crate::onnx::number::{GRAPH_INPUT, GRAPH_NODE, GRAPH_OUTPUT, GRAPH_VALUE_INFO, MODEL_GRAPH};
 use crate::onnx::{Attribute, Graph, ModelProto, Node, Value, element};
-
-/// Field numbers of `onnx.proto3`.
-const MODEL_GRAPH: u64 = 7;
-const GRAPH_NODE: u64 = 1;
-const GRAPH_INPUT: u64 = 11;
-const GRAPH_OUTPUT: u64 = 12;
-const GRAPH_VALUE_INFO: u64 = 13;
+use crate::protobuf::{Fields, field, put};
 
 /// A trunk and what upload and download have to do in place of what was cut off.
 #[derive(Clone, Debug)]
@@ -213,72 +208,6 @@ fn transpose(input: &str, output: &str, axes: &[i64]) -> Node {
     }
 }
 
-/// A field of a protobuf message.
-struct Part<'a> {
-    number: u64,
-    /// Its bytes with tag and length.
-    whole: &'a [u8],
-    /// Its bytes without them.
-    content: &'a [u8],
-}
-
-/// The fields of a message one by one; `None` inside stands for bytes that are no message.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Option<Part<'a>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let part = first_part(self.0);
-        self.0 = part
-            .as_ref()
-            .map_or(&[], |part| &self.0[part.whole.len()..]);
-        Some(part)
-    }
-}
-
-fn first_part(bytes: &[u8]) -> Option<Part<'_>> {
-    let mut rest = bytes;
-    let tag = prost::encoding::decode_varint(&mut rest).ok()?;
-    let n_tag = bytes.len() - rest.len();
-    let (n_header, n_content) = match tag & 7 {
-        0 => {
-            prost::encoding::decode_varint(&mut rest).ok()?;
-            (n_tag, bytes.len() - rest.len() - n_tag)
-        }
-        1 => (n_tag, 8),
-        2 => {
-            let n_content =
-                usize::try_from(prost::encoding::decode_varint(&mut rest).ok()?).ok()?;
-            (bytes.len() - rest.len(), n_content)
-        }
-        5 => (n_tag, 4),
-        _ => return None,
-    };
-    let whole = bytes.get(..n_header.checked_add(n_content)?)?;
-    Some(Part {
-        number: tag >> 3,
-        whole,
-        content: &whole[n_header..],
-    })
-}
-
-fn field(bytes: &[u8], number: u64) -> Option<&[u8]> {
-    Fields(bytes)
-        .flatten()
-        .find(|part| part.number == number)
-        .map(|part| part.content)
-}
-
-fn put(bytes: &mut Vec<u8>, number: u64, content: &[u8]) {
-    prost::encoding::encode_varint(number << 3 | 2, bytes);
-    prost::encoding::encode_varint(content.len() as u64, bytes);
-    bytes.extend_from_slice(content);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,11 +215,8 @@ mod tests {
     #[test]
     fn the_bundled_networks_have_trunks() {
         for (bytes, block) in [
-            (
-                &include_bytes!("../styles/starry-night.balanced.onnx")[..],
-                4,
-            ),
-            (&include_bytes!("../styles/starry-night.best.onnx")[..], 2),
+            (&include_bytes!("../styles/balanced.onnx")[..], 4),
+            (&include_bytes!("../styles/best.onnx")[..], 2),
         ] {
             let trunk = cut(bytes).unwrap();
             assert_eq!((trunk.input_shift, trunk.output_shift), (-0.5, 0.5));
@@ -310,7 +236,7 @@ mod tests {
     fn bytes_that_are_no_message_have_none() {
         assert!(cut(b"").is_none());
         assert!(cut(b"no network").is_none());
-        let bytes = include_bytes!("../styles/starry-night.balanced.onnx");
+        let bytes = include_bytes!("../styles/balanced.onnx");
         assert!(cut(&bytes[..bytes.len() / 2]).is_none());
     }
 }

@@ -98,8 +98,12 @@ impl Cpu {
         let (low, high) = output_range.bounds();
         let (input_low, input_high) = input_range.bounds();
         let runtime = probe()?;
+        let size = match model.quality() {
+            Some(quality) => format!("{quality}, "),
+            None => String::new(),
+        };
         let description = format!(
-            "cpu: {}, {}, {painted_width}x{painted_height}",
+            "cpu: {}, {size}{}, {painted_width}x{painted_height}",
             runtime.name(),
             precision.hint(&runtime)
         );
