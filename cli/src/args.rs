@@ -1,22 +1,29 @@
 //! The options that say how to paint, the same for every command that paints.
 
 use anyhow::Context;
-use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use engines::{Look, Model, Precision, Quality, Settings, Stabilizer};
+use clap::{Args, ValueEnum};
+use engines::{Look, Mix, Model, Precision, Quality, Settings, Stabilizer};
 use gst::prelude::*;
 
 /// How to paint.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Painting")]
 pub struct StyleArgs {
-    /// Style: a name from `impasto styles`, or the path of an .onnx file
+    /// Style: a name from `impasto styles`, the path of an .onnx file, or a mix of styles of one family:
+    /// `starry-night:0.7+great-wave:0.3`. Weights are brought to a sum of 1, in steps of 1/16
     #[arg(long, short, value_name = "STYLE", default_value = engines::styles::DEFAULT)]
     pub style: String,
 
     /// How much of the painting replaces the photo, from 0 (photo) to 1 (painting)
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     pub strength: f32,
+
+    /// What strength is taken from: `pixels` lays the painting over the photo, `weights` mixes the network with one that
+    /// paints the photo as it is, in steps of 1/16: the strokes themselves become fainter. Only for styles of Impasto's
+    /// own family
+    #[arg(long, value_name = "WHAT", default_value = "pixels")]
+    pub strength_by: StrengthBy,
 
     /// Paint in the colours of the input: its chroma stays, only its luma is painted
     #[arg(long)]
@@ -50,10 +57,21 @@ pub struct SteadyArgs {
     pub no_exposure_guard: bool,
 }
 
+/// What a style's strength is taken from.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrengthBy {
+    /// The painting is laid over the photo.
+    Pixels,
+    /// The network is mixed with the one that paints the photo as it is.
+    Weights,
+}
+
 /// Which network of a style to run, and how.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct NetworkArgs {
-    /// Size of network: `balanced` keeps up with 1280x720 on a few cores, `best` paints finest
+    /// Size of network: `fast` keeps up with 1280x720 on two cores, `balanced` on a few, `best` paints finest. `auto`:
+    /// videos are painted in the largest that paints as fast as they play, pictures in the largest there is, and figures
+    /// are of `balanced`
     #[arg(long, value_name = "QUALITY", default_value_t = Quality::default(), value_parser = quality())]
     pub quality: Quality,
 
@@ -69,8 +87,35 @@ impl StyleArgs {
     /// # Errors
     /// If there is no such style, or it is not usable.
     pub fn model(&self) -> anyhow::Result<Model> {
-        engines::styles::find(&self.style, self.network.quality)
-            .with_context(|| format!("opening the style `{}`", self.style))
+        let opening = || format!("opening the style `{}`", self.style);
+        let style = self.faded_style().with_context(opening)?;
+        let found = engines::styles::find(&style, self.network.quality);
+        if let (Err(engines::Error::Mix { .. }), StrengthBy::Weights) = (&found, self.strength_by) {
+            return found.with_context(|| {
+                format!(
+                    "the strength of `{}` cannot be put into its network, which is not of the family of the bundled \
+                     styles; use --strength-by pixels",
+                    self.style
+                )
+            });
+        }
+        found.with_context(opening)
+    }
+
+    /// The style with its strength in it, where that is asked for.
+    fn faded_style(&self) -> engines::Result<String> {
+        Ok(match self.strength_by {
+            StrengthBy::Pixels => self.style.clone(),
+            StrengthBy::Weights => Mix::parse(&self.style)?.faded(self.strength).to_string(),
+        })
+    }
+
+    /// How much of the painting replaces the photo, pixel by pixel.
+    fn strength_of_pixels(&self) -> f32 {
+        match self.strength_by {
+            StrengthBy::Pixels => self.strength,
+            StrengthBy::Weights => 1.0,
+        }
     }
 
     /// What an engine is opened with.
@@ -85,7 +130,7 @@ impl StyleArgs {
     /// How the painting of a single picture is laid over the photo: what was painted before does not count.
     pub fn look(&self) -> Look {
         Look {
-            strength: self.strength,
+            strength: self.strength_of_pixels(),
             keep_colors: self.keep_colors,
             stabilizer: Stabilizer::Off,
             exposure_guard: false,
@@ -95,13 +140,27 @@ impl StyleArgs {
     }
 
     /// Sets the properties of the element `styletransfer`.
-    pub fn apply(&self, element: &gst::Element) {
-        element.set_property("style", &self.style);
-        element.set_property("strength", self.strength);
+    ///
+    /// # Errors
+    /// If the style is a mix that is not understood.
+    pub fn apply(&self, element: &gst::Element) -> anyhow::Result<()> {
+        element.set_property("style", self.faded_style()?);
+        element.set_property("strength", self.strength_of_pixels());
         element.set_property("keep-colors", self.keep_colors);
         element.set_property_from_str("quality", self.network.quality.name());
         element.set_property("processing-size", self.processing_size);
         element.set_property_from_str("precision", self.network.precision.name());
+        Ok(())
+    }
+}
+
+impl NetworkArgs {
+    /// The size of which figures are taken: they are only worth something beside those of the same size.
+    pub fn quality_of_figures(&self) -> Quality {
+        match self.quality {
+            Quality::Auto => Quality::Balanced,
+            named => named,
+        }
     }
 }
 
@@ -198,6 +257,31 @@ mod tests {
     }
 
     #[test]
+    fn strength_by_weights_is_in_the_style_and_not_in_the_pixels() {
+        let args = [
+            "--style",
+            "a",
+            "--strength",
+            "0.25",
+            "--strength-by",
+            "weights",
+        ];
+        let style = parse(&args).unwrap().style;
+        assert_eq!(style.faded_style().unwrap(), "a:0.25+identity:0.75");
+        assert_eq!(style.look().strength, 1.0);
+        let style = parse(&args[..4]).unwrap().style;
+        assert_eq!(style.faded_style().unwrap(), "a");
+        assert_eq!(style.look().strength, 0.25);
+    }
+
+    #[test]
+    fn figures_are_of_one_size() {
+        let quality = |args: &[&str]| parse(args).unwrap().style.network.quality_of_figures();
+        assert_eq!(quality(&[]), Quality::Balanced);
+        assert_eq!(quality(&["--quality", "fast"]), Quality::Fast);
+    }
+
+    #[test]
     fn values_out_of_range_are_refused() {
         for args in [
             ["--strength", "1.5"],
@@ -207,6 +291,7 @@ mod tests {
             ["--processing-size", "8193"],
             ["--quality", "superb"],
             ["--precision", "int4"],
+            ["--strength-by", "magic"],
             ["--stabilizer", "glue"],
             ["--persistence", "0.96"],
             ["--persistence", "nan"],

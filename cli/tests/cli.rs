@@ -280,15 +280,73 @@ fn pictures_are_painted_in_their_own_size() {
     );
 }
 
+/// The bundled default style as a file of its own.
+fn network(folder: &tempfile::TempDir, name: &str, quality: engines::Quality) -> String {
+    let network = path(folder, name);
+    let model = engines::styles::find(engines::styles::DEFAULT, quality).unwrap();
+    fs::write(&network, &model.bytes).unwrap();
+    network
+}
+
+#[test]
+fn strength_is_taken_from_weights_where_the_family_allows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let photo = path(&folder, "photo.png");
+    image::RgbImage::from_fn(64, 48, |x, y| image::Rgb([x as u8, y as u8, 99]))
+        .save(&photo)
+        .unwrap();
+    let paint = |name: &str, arguments: &[&str]| {
+        let target = path(&folder, name);
+        let all = [&["image", &photo, "-o", &target], arguments].concat();
+        done(&all);
+        image::open(&target).unwrap().into_rgb8()
+    };
+    let by_weights = ["--quality=fast", "--strength-by=weights"];
+    let none = paint("none.png", &[&by_weights[..], &["--strength=0"]].concat());
+    let whole = paint("whole.png", &by_weights);
+    assert_eq!(
+        none,
+        paint("identity.png", &["--quality=fast", "--style=identity"])
+    );
+    assert_eq!(whole, paint("plain.png", &["--quality=fast"]));
+    let half = ["--quality=fast", "--style=starry-night:0.5+identity:0.5"];
+    let mixed = paint("mixed.png", &half);
+    assert_eq!(
+        paint("half.png", &[&by_weights[..], &["--strength=0.5"]].concat()),
+        mixed
+    );
+    assert!(mixed != whole && mixed != none);
+
+    let file = network(&folder, "other.onnx", engines::Quality::Best);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.extend(b"\x72\x18\x0a\x0fimpasto.mixable\x12\x05false");
+    fs::write(&file, bytes).unwrap();
+    let target = path(&folder, "refused.png");
+    let said = refused(
+        &[
+            "image",
+            &photo,
+            "-o",
+            &target,
+            "--style",
+            &file,
+            "--strength-by=weights",
+            "--strength=0.5",
+        ],
+        1,
+    );
+    for word in ["other.onnx", "mixable", "--strength-by pixels"] {
+        assert!(said.contains(word), "no `{word}` in: {said}");
+    }
+}
+
 #[test]
 fn styles_are_listed_inspected_and_installed() {
     assert!(done(&["styles"]).contains("starry-night"));
     let listed: serde_json::Value = serde_json::from_str(&done(&["styles", "--json"])).unwrap();
     assert!(listed.is_array() || listed.is_object());
-    let network = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../engines/styles/starry-night.best.onnx"
-    );
+    let folder = tempfile::tempdir().unwrap();
+    let network = &network(&folder, "network.onnx", engines::Quality::Best);
     assert!(done(&["styles", "--inspect", network]).contains("0..1"));
 
     let home = tempfile::tempdir().unwrap();

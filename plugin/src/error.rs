@@ -13,7 +13,7 @@ pub(crate) fn message(error: &Error) -> gst::ErrorMessage {
             gst::error_msg!(gst::ResourceError::NotFound, ("{text}"))
         }
         Error::File { .. } => gst::error_msg!(gst::ResourceError::Read, ("{text}")),
-        Error::Style { .. } | Error::Sidecar { .. } | Error::Setting { .. } => {
+        Error::Style { .. } | Error::Mix { .. } | Error::Sidecar { .. } | Error::Setting { .. } => {
             gst::error_msg!(gst::ResourceError::Settings, ("{text}"))
         }
         Error::Memory { .. } => gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}")),

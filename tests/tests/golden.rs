@@ -13,7 +13,7 @@ use tests::painting::painted;
 const MIN_DB: f64 = 45.0;
 
 fn assert_painting(name: &str, photo: &RgbImage) {
-    for quality in Quality::ALL {
+    for quality in Quality::SIZES {
         let model = styles::find(styles::DEFAULT, quality).expect("a bundled style");
         let painting = painted(&model, photo).expect("a bundled style works");
         assert_golden(

@@ -19,7 +19,7 @@ fn memory_is_flat_over_2000_frames() {
     }
     let pipeline = pipeline(
         "videotestsrc num-buffers=2000 ! video/x-raw,format=NV12,width=64,height=64 ! \
-         styletransfer name=s precision=f32 ! fakesink sync=false",
+         styletransfer name=s quality=balanced precision=f32 ! fakesink sync=false",
     );
     let resident = Arc::new(Mutex::new(Vec::new()));
     let noted = resident.clone();

@@ -101,11 +101,17 @@ fn styles_of_every_folder_are_listed_once() {
         fs::write(folder.join("second/notes.txt"), "no style").expect("a writable folder");
         let listed = styles::list().expect("readable folders");
         let names: Vec<_> = listed.iter().map(|style| style.name.as_str()).collect();
-        assert_eq!(names, ["mine", "other", styles::DEFAULT]);
-        assert_eq!(listed[0].qualities, Quality::ALL);
-        assert_eq!(listed[0].folder.as_deref(), Some(&*folder.join("first")));
-        assert!(listed[1].qualities.is_empty());
-        assert_eq!(listed[2].folder, None);
+        assert!(names.is_sorted() && names.contains(&styles::DEFAULT));
+        assert!(!names.contains(&styles::IDENTITY), "{names:?}");
+        let find = |name: &str| listed.iter().find(|style| style.name == name);
+        let mine = find("mine").expect("a style in a folder");
+        assert_eq!(mine.qualities, [Quality::Balanced, Quality::Best]);
+        assert_eq!(mine.folder.as_deref(), Some(&*folder.join("first")));
+        let other = find("other").expect("an installed style");
+        assert!(other.qualities.is_empty());
+        let bundled = find(styles::DEFAULT).expect("a bundled style");
+        assert_eq!(bundled.qualities, Quality::SIZES);
+        assert_eq!(bundled.folder, None);
     });
 }
 
@@ -155,7 +161,7 @@ fn a_style_added_again_loses_its_old_sidecar() {
 #[test]
 fn added_sizes_become_one_style() {
     in_own_process("added_sizes_become_one_style", |folder| {
-        for quality in Quality::ALL {
+        for quality in Quality::SIZES {
             let file = folder.join("network.onnx");
             network(quality.name())
                 .metadata("impasto.quality", quality.name())
@@ -167,7 +173,7 @@ fn added_sizes_become_one_style() {
                 home.display()
             );
         }
-        for quality in Quality::ALL {
+        for quality in Quality::SIZES {
             assert_eq!(title("mine", quality).as_deref(), Some(quality.name()));
         }
     });
@@ -222,5 +228,45 @@ fn a_style_that_overwrites_itself_survives() {
             model.convention.output_range.map(|known| known.value),
             Some(ValueRange::Unit)
         );
+    });
+}
+
+#[test]
+fn a_file_of_the_bundles_family_mixes_with_the_bundle() {
+    in_own_process(
+        "a_file_of_the_bundles_family_mixes_with_the_bundle",
+        |folder| {
+            let model = styles::find(styles::DEFAULT, Quality::Balanced).expect("a bundled style");
+            let path = folder.join("a:1+b.onnx");
+            fs::write(&path, &model.bytes).expect("a writable folder");
+            let mix = format!("{}:3+{}", path.display(), styles::IDENTITY);
+            // The file comes in one size, and so does the mix.
+            assert_eq!(styles::sizes(&mix).expect("a mix"), [Quality::Balanced]);
+            let mixed = styles::find(&mix, Quality::Auto).expect("a mix");
+            assert_eq!(mixed.metadata("family"), model.metadata("family"));
+            assert_eq!(mixed.quality(), Some(Quality::Balanced));
+
+            let other = folder.join("other.onnx");
+            network("other").write(&other);
+            let mix = format!("{}+{}", other.display(), styles::IDENTITY);
+            let error = styles::find(&mix, Quality::Fast).expect_err("another build");
+            assert!(matches!(error, Error::Mix { .. }), "{error}");
+            let error = error.to_string();
+            assert!(
+                error.contains("other.onnx") && error.contains("family"),
+                "{error}"
+            );
+        },
+    );
+}
+
+#[test]
+fn styles_without_a_common_size_do_not_mix() {
+    in_own_process("styles_without_a_common_size_do_not_mix", |folder| {
+        put(&folder.join("first"), "large.best", "large");
+        put(&folder.join("first"), "small.fast", "small");
+        let error = styles::find("large+small", Quality::Auto).expect_err("no common size");
+        let error = error.to_string();
+        assert!(error.contains("best") && error.contains("fast"), "{error}");
     });
 }

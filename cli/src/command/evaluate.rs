@@ -27,7 +27,8 @@ pub struct Evaluate {
     #[arg(long)]
     synthetic: bool,
 
-    /// Style to measure: a name from `impasto styles`, or the path of an .onnx file; may be given several times
+    /// Style to measure: a name from `impasto styles`, the path of an .onnx file, or a mix (`a:0.7+b:0.3`); may be given
+    /// several times
     #[arg(long = "style", short, value_name = "STYLE", default_value = engines::styles::DEFAULT)]
     styles: Vec<String>,
 
@@ -93,14 +94,14 @@ impl Evaluate {
             .styles
             .iter()
             .map(|style| {
-                engines::styles::find(style, self.network.quality)
+                engines::styles::find(style, self.network.quality_of_figures())
                     .with_context(|| format!("opening the style `{style}`"))
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let mut survey = Survey {
             sources,
             look: self.look(),
-            quality: self.network.quality,
+            quality: self.network.quality_of_figures(),
             flow: self.flow,
             probe_seconds: self.probes.then_some(self.drift_seconds),
             gram: self.gram()?,
@@ -119,7 +120,7 @@ impl Evaluate {
             stabilizer: self.steady.stabilizer.name(),
             persistence: self.steady.persistence,
             exposure_guard: survey.look.exposure_guard,
-            quality: self.network.quality.name(),
+            quality: self.network.quality_of_figures().name(),
             precision: self.network.precision.name(),
             processing_size: self.processing_size,
             styles,

@@ -66,7 +66,7 @@ impl Painting {
         chain(&pipeline, &[muxer.clone(), sink.clone()])?;
 
         let style = make("styletransfer")?;
-        plan.style.apply(&style);
+        plan.style.apply(&style)?;
         plan.steady.apply(&style);
         style.set_property("max-in-flight", frames_in_flight(plan.clip.size));
         let mut frames = deinterlace(plan.clip.is_interlaced)?;

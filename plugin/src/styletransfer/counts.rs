@@ -36,12 +36,14 @@ impl Counts {
         }
     }
 
-    /// The property `stats`: the counts, and the times of the painter's stages.
+    /// The property `stats`: the counts, the size that paints, and the times of the painter's stages.
     pub(super) fn stats(&self, painter: Option<&Painter>) -> gst::Structure {
         let mut stats = gst::Structure::new_empty("impasto-stats");
         for (name, count) in self.all() {
             stats.set(name, count.0.load(Ordering::Relaxed));
         }
+        let quality = painter.and_then(|painter| painter.opened().quality);
+        stats.set("quality", quality.map_or("", engines::Quality::name));
         for stage in engines::Stage::ALL {
             let times = painter
                 .map(|painter| painter.engine().stats().times(stage))

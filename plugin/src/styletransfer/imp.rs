@@ -20,8 +20,10 @@ use gst_base::subclass::base_transform::{
 use gst_base::subclass::prelude::*;
 
 use super::counts::Counts;
+use super::ladder::Step;
+use super::order::Opened;
 use super::painter::{Change, Painter, Received};
-use super::settings::{Pace, Settings};
+use super::settings::{Pace, Settings, Style};
 use super::{Precision, Quality, Stabilizer};
 use crate::{error, frame};
 
@@ -40,7 +42,7 @@ const LATENCY_CHECK_FRAMES: u64 = 30;
 #[properties(wrapper_type = super::StyleTransfer)]
 pub struct StyleTransfer {
     #[property(name = "style", get = Self::style, set = Self::set_style, type = Option<String>, nullable, nick = "Style",
-        blurb = "Name of a bundled or installed style, or path of an .onnx file (`impasto styles` lists the names)",
+        blurb = "Name of a bundled or installed style, path of an .onnx file, or a mix of styles of one family: a:0.7+b:0.3 (`impasto styles` lists the names)",
         default = Some(engines::styles::DEFAULT), mutable_playing)]
     #[property(name = "strength", get, set, type = f32, member = strength, nick = "Strength",
         blurb = "How much of the painting replaces the photo: 0 lets frames through untouched, 1 is all paint",
@@ -49,7 +51,7 @@ pub struct StyleTransfer {
         blurb = "Paint in the colours of the input: its chroma stays, its luma is painted",
         default = false, controllable, mutable_playing)]
     #[property(name = "quality", get, set, type = Quality, member = quality, nick = "Quality",
-        blurb = "Size of network, for styles that have several",
+        blurb = "Size of network, for styles that have several: smaller is faster, larger paints finer",
         builder(Quality::default()).controllable().mutable_playing())]
     #[property(name = "processing-size", get, set, type = u32, member = processing_size, nick = "Processing size",
         blurb = "Height in pixels at which the network works (16 to 8192), 0 = the frame's own; the paint is scaled to the frame, so smaller is faster and gives larger strokes",
@@ -95,7 +97,7 @@ impl ObjectImpl for StyleTransfer {
             let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
                 .blurb(
-                    "Counts since the start: frames-in, frames-out, frames-late (dropped before painting) and frames-reused (those of frames-out that repeat the frame before, and so does their painting); median, p95 and p99 of each stage (upload, infer, stabilize, download) in nanoseconds over the last 300 frames painted in this style: `upload-median`, `stabilize-p95`...",
+                    "Counts since the start: frames-in, frames-out, frames-late (dropped before painting) and frames-reused (those of frames-out that repeat the frame before, and so does their painting); quality: the size of network that runs, empty for a style of one size; median, p95 and p99 of each stage (upload, infer, stabilize, download) in nanoseconds over the last 300 frames painted in this style: `upload-median`, `stabilize-p95`...",
                 )
                 .read_only()
                 .build();
@@ -172,7 +174,7 @@ impl BaseTransformImpl for StyleTransfer {
         self.counts.reset();
         // A style that does not exist is told now, not when the first frame comes.
         let settings = self.settings().clone();
-        engines::styles::find(&settings.style, settings.quality())
+        engines::styles::find(&settings.style.normal, settings.quality())
             .map_err(|error| error::message(&error))?;
         Ok(())
     }
@@ -205,7 +207,7 @@ impl BaseTransformImpl for StyleTransfer {
         }
         let pace = Pace::new(&info, self.ask_is_live());
         let order = settings.order(pace);
-        let opened = Painter::open(order.clone(), info, format, pace);
+        let opened = Painter::open(&order, info, format, pace, settings.look());
         let painter = opened.map_err(|error| {
             self.post_error_message(error::message(&error));
             gst::loggable_error!(CAT, "{error}")
@@ -217,6 +219,14 @@ impl BaseTransformImpl for StyleTransfer {
             order.style,
             painter.engine().describe()
         );
+        if let Opened {
+            quality: Some(quality),
+            reason: Some(reason),
+            ..
+        } = painter.opened()
+        {
+            gst::info!(CAT, imp = self, "quality=auto chose {quality}: {reason}");
+        }
         self.note_frame_time(painter.engine().frame_time(), painter.info());
         *self.painter() = Some(painter);
         Ok(())
@@ -239,6 +249,9 @@ impl BaseTransformImpl for StyleTransfer {
         let queued = self.parent_submit_input_buffer(is_discont, buffer)?;
         if queued == gst::FlowSuccess::CustomSuccess {
             self.counts.n_late.add();
+            if let Some(painter) = self.painter().as_mut() {
+                painter.note_late();
+            }
             return Ok(queued);
         }
         self.follow(&settings)?;
@@ -411,12 +424,14 @@ impl StyleTransfer {
     }
 
     fn style(&self) -> Option<String> {
-        Some(self.settings().style.clone())
+        Some(self.settings().style.text.clone())
     }
 
     /// No name at all stands for the default style.
     fn set_style(&self, style: Option<String>) {
-        self.settings().style = style.unwrap_or_else(|| engines::styles::DEFAULT.to_owned());
+        let text = style.unwrap_or_else(|| engines::styles::DEFAULT.to_owned());
+        let style = Style::new(text);
+        self.settings().style = style;
     }
 
     fn active_engine(&self) -> String {
@@ -459,15 +474,18 @@ impl StyleTransfer {
 
     /// Follows a change of style, quality or size in the background.
     fn follow(&self, settings: &Settings) -> Result<(), gst::FlowError> {
-        let has_next = self.painter().as_mut().is_some_and(Painter::has_next);
+        let has_next = self
+            .painter()
+            .as_mut()
+            .is_some_and(|painter| painter.has_next(&settings.order(painter.pace())));
         if has_next {
             self.drain()?;
         }
         let (order, change, described) = match self.painter().as_mut() {
             Some(painter) => {
                 let order = settings.order(painter.pace());
-                let change = painter.follow(&order);
-                if matches!(change, Some(Change::Done)) {
+                let change = painter.follow(&order, settings.look());
+                if matches!(change, Some(Change::Done(_))) {
                     self.note_frame_time(painter.engine().frame_time(), painter.info());
                 }
                 (order, change, painter.engine().describe())
@@ -476,8 +494,11 @@ impl StyleTransfer {
         };
         match change {
             None => (),
-            Some(Change::Done) => {
+            Some(Change::Done(step)) => {
                 gst::info!(CAT, imp = self, "painting `{}` on {described}", order.style);
+                if let Some(step) = step {
+                    self.tell(&step);
+                }
                 self.obj().notify("active-engine");
             }
             Some(Change::Refused(error)) => {
@@ -490,6 +511,25 @@ impl StyleTransfer {
             }
         }
         Ok(())
+    }
+
+    /// Tells of a change of size that nobody asked for by name.
+    fn tell(&self, step: &Step) {
+        let Step { from, to, reason } = step;
+        gst::info!(
+            CAT,
+            imp = self,
+            "quality=auto steps from {from} to {to}: {reason}"
+        );
+        let message = gst::Structure::builder("impasto-quality")
+            .field("from", from.name())
+            .field("to", to.name())
+            .field("reason", reason.to_string())
+            .build();
+        let obj = self.obj();
+        let message = gst::message::Element::builder(message).src(&*obj).build();
+        // Without a bus there is nobody to be told.
+        let _ = obj.post_message(message);
     }
 
     /// Asks upstream whether the stream is live. No lock is held meanwhile, for the answer may come from another thread.

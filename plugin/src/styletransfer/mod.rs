@@ -5,6 +5,8 @@ use gst::prelude::*;
 
 mod counts;
 mod imp;
+mod ladder;
+mod order;
 mod painter;
 mod settings;
 
@@ -14,13 +16,22 @@ mod settings;
 #[enum_type(name = "GstStyleTransferQuality")]
 #[non_exhaustive]
 pub enum Quality {
+    /// Keeps up with 1280x720 on two cores.
+    #[enum_value(name = "Keeps up with 1280x720 on two cores", nick = "fast")]
+    Fast,
     /// Keeps up with 1280x720 on a few cores.
-    #[default]
     #[enum_value(name = "Keeps up with 1280x720 on a few cores", nick = "balanced")]
     Balanced,
     /// The finest paint.
     #[enum_value(name = "The finest paint", nick = "best")]
     Best,
+    /// The largest that keeps up.
+    #[default]
+    #[enum_value(
+        name = "Live: the largest that keeps up, changed as need be; else: the largest that paints as fast as the stream plays, chosen before the first frame",
+        nick = "auto"
+    )]
+    Auto,
 }
 
 /// Number format in which the network computes.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::order::{Order, Size};
 use super::{Precision, Quality, Stabilizer};
 
 /// Values of the properties.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Settings {
-    pub style: String,
+    pub style: Style,
     pub strength: f32,
     pub keep_colors: bool,
     pub quality: Quality,
@@ -23,7 +24,7 @@ impl Default for Settings {
     fn default() -> Self {
         let look = engines::Look::default();
         Self {
-            style: engines::styles::DEFAULT.to_owned(),
+            style: Style::new(engines::styles::DEFAULT.to_owned()),
             strength: 1.0,
             keep_colors: false,
             quality: Quality::default(),
@@ -37,11 +38,38 @@ impl Default for Settings {
     }
 }
 
+/// A style as the user wrote it, understood once and not with every frame.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Style {
+    /// The text.
+    pub text: String,
+    /// What is to be opened: the same for every text that means the same mix. A text that is not understood stays as it
+    /// is, and says so when it is opened.
+    pub normal: String,
+    /// It is made of several styles.
+    pub is_mix: bool,
+}
+
+impl Style {
+    pub(super) fn new(text: String) -> Self {
+        let mix = engines::Mix::parse(&text).ok();
+        Self {
+            normal: mix
+                .as_ref()
+                .map_or_else(|| text.clone(), ToString::to_string),
+            is_mix: mix.is_some_and(|mix| !mix.is_single()),
+            text,
+        }
+    }
+}
+
 /// How the frames of a stream follow each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Pace {
     /// Time from one frame to the next.
     pub interval: Duration,
+    /// The caps tell it.
+    pub is_known: bool,
     /// They must keep time.
     pub is_live: bool,
 }
@@ -51,38 +79,40 @@ impl Pace {
     pub(super) fn new(info: &gst_video::VideoInfo, is_live: bool) -> Self {
         let fps = info.fps();
         let rate = (u64::try_from(fps.numer()), u64::try_from(fps.denom()));
-        let interval = match rate {
+        let known = match rate {
             (Ok(numer), Ok(denom)) if numer > 0 => {
-                Duration::from_nanos(1_000_000_000 * denom / numer)
+                Some(Duration::from_nanos(1_000_000_000 * denom / numer))
             }
-            _ => engines::Settings::default().frame_interval,
+            _ => None,
         };
-        Self { interval, is_live }
+        Self {
+            interval: known.unwrap_or(engines::Settings::default().frame_interval),
+            is_known: known.is_some(),
+            is_live,
+        }
     }
-}
-
-/// The part of the settings that needs another engine when it changes.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Order {
-    pub style: String,
-    pub quality: engines::Quality,
-    pub engine: engines::Settings,
 }
 
 impl Settings {
     /// The size of network that is asked for.
     pub(super) fn quality(&self) -> engines::Quality {
         match self.quality {
+            Quality::Fast => engines::Quality::Fast,
             Quality::Balanced => engines::Quality::Balanced,
             Quality::Best => engines::Quality::Best,
+            Quality::Auto => engines::Quality::Auto,
         }
     }
 
     /// What these settings come to in a stream of this pace.
     pub(super) fn order(&self, pace: Pace) -> Order {
         Order {
-            style: self.style.clone(),
-            quality: self.quality(),
+            style: self.style.normal.clone(),
+            is_mix: self.style.is_mix,
+            size: match self.quality() {
+                engines::Quality::Auto => Size::Auto,
+                named => Size::Named(named),
+            },
             engine: engines::Settings {
                 processing_size: self.processing_size as usize,
                 max_in_flight: self.max_in_flight as usize,
@@ -119,13 +149,19 @@ impl Settings {
     }
 }
 
-impl Order {
-    /// Reads the style and opens it for frames of `format`.
-    pub(super) fn open(
-        &self,
-        format: &engines::FrameFormat,
-    ) -> engines::Result<Box<dyn engines::Engine>> {
-        let model = engines::styles::find(&self.style, self.quality)?;
-        engines::open(&model, format, &self.engine)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_mean_the_same_are_one_style() {
+        let style = |text: &str| Style::new(text.to_owned());
+        let mix = style("b:0.3+a:0.7");
+        assert!(mix.is_mix);
+        assert_eq!(mix.text, "b:0.3+a:0.7");
+        assert_eq!(mix.normal, style("a:0.702+b:0.298").normal);
+        assert_eq!(style("a:1+b:0").normal, "a");
+        let wrong = style("a:x+b");
+        assert_eq!((wrong.normal.as_str(), wrong.is_mix), ("a:x+b", false));
     }
 }

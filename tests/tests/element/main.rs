@@ -5,7 +5,9 @@
 mod caps;
 mod frames;
 mod live;
+mod mix;
 mod properties;
+mod size;
 mod steady;
 mod stream;
 mod style;

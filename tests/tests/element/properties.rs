@@ -36,7 +36,7 @@ const CASES: [Case; 10] = [
     },
     Case {
         name: "quality",
-        default: "balanced",
+        default: "auto",
         controllable: true,
         while_playing: true,
     },

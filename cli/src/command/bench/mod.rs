@@ -133,7 +133,7 @@ impl Bench {
             precision: self.network.precision,
             ..Settings::default()
         };
-        let model = engines::styles::find(&self.style, self.network.quality)?;
+        let model = engines::styles::find(&self.style, self.network.quality_of_figures())?;
         let mut network = engines::network_alone(&model, &format, &settings)?;
 
         let pictures = Pictures::render(&format)?;
@@ -141,7 +141,7 @@ impl Bench {
         element.inner.set_property("style", &self.style);
         element
             .inner
-            .set_property_from_str("quality", self.network.quality.name());
+            .set_property_from_str("quality", self.network.quality_of_figures().name());
         element
             .inner
             .set_property_from_str("precision", self.network.precision.name());
@@ -188,7 +188,7 @@ impl Bench {
         let steady = Steady::measure(&setup, n_frames.min(MAX_STEADY_FRAMES))?;
         Ok(Measured {
             style: self.style.clone(),
-            quality: self.network.quality.name(),
+            quality: self.network.quality_of_figures().name(),
             precision: self.network.precision.name(),
             width,
             height,

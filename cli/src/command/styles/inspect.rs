@@ -52,10 +52,10 @@ pub fn run(style: &str, json: bool) -> anyhow::Result<()> {
 
 /// A style is read in its smallest size.
 fn read(style: &str) -> engines::Result<Model> {
-    if engines::styles::is_path(style) || Path::new(style).is_file() {
+    if Path::new(style).is_file() {
         return Model::read(Path::new(style));
     }
-    Quality::ALL
+    Quality::SIZES
         .into_iter()
         .map(|quality| engines::styles::find(style, quality))
         .find(|found| !matches!(found, Err(engines::Error::QualityNotFound { .. })))
@@ -64,7 +64,7 @@ fn read(style: &str) -> engines::Result<Model> {
 
 fn facts(model: &Model) -> Vec<Fact> {
     let convention = &model.convention;
-    let mut facts: Vec<_> = ["title", "artist", "licence", "family", "quality"]
+    let mut facts: Vec<_> = ["title", "artist", "year", "licence", "family", "quality"]
         .into_iter()
         .filter_map(|what| {
             Some(Fact {

@@ -11,6 +11,7 @@ struct Style {
     name: String,
     title: Option<String>,
     artist: Option<String>,
+    year: Option<String>,
     licence: Option<String>,
     qualities: Vec<&'static str>,
     /// Folder of its files; `None` for a bundled style.
@@ -42,6 +43,7 @@ fn look(listed: Listed) -> Style {
     Style {
         title: sidecar.title.or_else(|| text("title")),
         artist: sidecar.artist.or_else(|| text("artist")),
+        year: text("year"),
         licence: sidecar.licence.or_else(|| text("licence")),
         error: model.as_ref().err().map(ToString::to_string),
         name: listed.name,
@@ -65,7 +67,7 @@ fn sidecar(listed: &Listed) -> Sidecar {
 
 fn describe(style: &Style) -> String {
     let mut text = style.name.clone();
-    let about = [&style.title, &style.artist]
+    let about = [&style.title, &style.artist, &style.year]
         .into_iter()
         .flatten()
         .cloned()
