@@ -1,0 +1,128 @@
+//! `impasto-train base`: one network for many styles.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+
+use crate::gallery::{Entry, Gallery};
+use crate::lesson::Lesson;
+use crate::net::Network;
+use crate::net::plan::Size;
+use crate::perceptual::Painting;
+use crate::photos::{self, Photos};
+use crate::style_file::{self, Facts};
+use crate::train::{Run, Target};
+use crate::{loss_network, onnx};
+
+/// The style that paints photos as they are.
+const IDENTITY: &str = "identity";
+
+/// Trains one network on all styles of a list, and one that leaves photos as they are.
+#[derive(Args, Debug)]
+pub struct Base {
+    /// List of styles and how they are trained
+    #[arg(value_name = "GALLERY.toml")]
+    gallery: PathBuf,
+    /// Size of network
+    #[arg(long, value_enum)]
+    size: Size,
+    /// Photos to learn on: pictures, folders of pictures, or clips
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR|FILE")]
+    photos: Vec<PathBuf>,
+    /// Folder of the paintings that the list names
+    #[arg(long, value_name = "DIR")]
+    paintings: PathBuf,
+    /// Weights of the loss network [default: where `./setup trainer` puts them]
+    #[arg(long, value_name = "FILE")]
+    vgg: Option<PathBuf>,
+    /// Folder for checkpoint, losses and preview; a run that is found there goes on
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Folder for the finished styles; other sizes of a style that are there are kept [default: the same]
+    #[arg(long, value_name = "DIR")]
+    styles: Option<PathBuf>,
+}
+
+impl Base {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// If something cannot be read or written.
+    pub fn run(self) -> anyhow::Result<()> {
+        let gallery = Gallery::read(&self.gallery)?;
+        ensure!(
+            !gallery.styles.is_empty(),
+            "{} lists no styles",
+            self.gallery.display()
+        );
+        let vgg = loss_network::open(self.vgg.as_deref())?;
+        let (learn, judge) = Photos::read(&self.photos)?;
+        let mut names = Vec::new();
+        let mut targets = Vec::new();
+        for style in &gallery.styles {
+            names.push(style.name.clone());
+            let painting =
+                photos::read_scaled(&self.paintings.join(&style.painting), style.short_side)?;
+            targets.push(Target::Painting {
+                painting: Painting::new(&vgg, &painting),
+                share: style.style,
+            });
+        }
+        names.push(IDENTITY.to_owned());
+        targets.push(Target::Identity);
+        let recipe = gallery.recipe(self.size);
+        let network = Network::new(self.size, &names, recipe.seed);
+        let mut run = Run::new(recipe, network);
+        let lesson = Lesson {
+            vgg: &vgg,
+            learn: &learn,
+            judge: &judge,
+            targets: &targets,
+            folder: &self.output,
+        };
+        lesson.give(&mut run)?;
+        let folder = self.styles.as_deref().unwrap_or(&self.output);
+        export(&run.network, &gallery, folder)
+    }
+}
+
+/// Writes the template and every style.
+fn export(network: &Network, gallery: &Gallery, folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("making the folder {}", folder.display()))?;
+    let write = |name: String, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
+    };
+    write(
+        format!("{}.onnx", network.size.name()),
+        &onnx::write_template(network),
+    )?;
+    for (idx, style) in network.styles.iter().enumerate() {
+        let name = format!("{}.safetensors", style.name);
+        let entry = gallery.styles.iter().find(|entry| entry.name == style.name);
+        let existing = std::fs::read(folder.join(&name)).ok();
+        let bytes = style_file::write(network, idx, &facts(entry), existing.as_deref())?;
+        write(name, &bytes)?;
+    }
+    Ok(())
+}
+
+/// What is told of a style of the list; of the identity there is nothing but its title.
+fn facts(entry: Option<&Entry>) -> Facts {
+    let word = |of: fn(&Entry) -> &String| entry.map(of).cloned().unwrap_or_default();
+    let licence = entry
+        .map_or(env!("CARGO_PKG_LICENSE"), |entry| &entry.licence)
+        .to_owned();
+    Facts {
+        title: entry
+            .map_or("The photo itself", |entry| &entry.title)
+            .to_owned(),
+        artist: word(|entry| &entry.artist),
+        year: word(|entry| &entry.year),
+        licence,
+        trained_by: format!("impasto-train {}", env!("CARGO_PKG_VERSION")),
+        is_mixable: true,
+    }
+}

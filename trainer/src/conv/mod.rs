@@ -1,0 +1,293 @@
+//! Convolutions by 3x3 and what backpropagation needs of them.
+
+mod patches;
+mod winograd;
+
+use self::winograd::Winograd;
+use crate::maps::Maps;
+
+/// How a kernel of 3x3 walks over maps. Round the maps are as many zeros as keep their size at stride 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Walk {
+    /// Pixels from one place to the next.
+    pub stride: usize,
+    /// Pixels between the taps of the kernel.
+    pub dilation: usize,
+}
+
+/// Neighbouring taps, neighbouring places.
+pub const DENSE: Walk = Walk {
+    stride: 1,
+    dilation: 1,
+};
+
+/// What follows a convolution in the same pass.
+#[derive(Clone, Copy, Default)]
+pub struct Then<'a> {
+    /// Added to each channel.
+    pub bias: Option<&'a [f32]>,
+    /// Cut off below 0.
+    pub relu: bool,
+}
+
+/// A convolution that is ready to run, forwards and back.
+pub struct Conv {
+    walk: Walk,
+    n_in: usize,
+    n_out: usize,
+    /// `[9 * n_in, n_out]`.
+    forward: Vec<f32>,
+    /// `[9 * n_out, n_in]`: taps turned by half a circle, channels exchanged. For stride 1 the gradient by the input is
+    /// the convolution with these.
+    backward: Vec<f32>,
+    fast_forward: Option<Winograd>,
+    fast_backward: Option<Winograd>,
+}
+
+impl Conv {
+    /// From weights `[n_out, n_in, 3, 3]`.
+    ///
+    /// # Panics
+    /// If there are not as many of them.
+    pub fn new(weights: &[f32], n_in: usize, n_out: usize, walk: Walk) -> Self {
+        assert_eq!(
+            weights.len(),
+            n_out * n_in * 9,
+            "weights are [n_out, n_in, 3, 3]"
+        );
+        let mut forward = vec![0.0; weights.len()];
+        let mut backward = vec![0.0; weights.len()];
+        for (out, weights) in weights.chunks_exact(9 * n_in).enumerate() {
+            for (from, taps) in weights.chunks_exact(9).enumerate() {
+                for (tap, &weight) in taps.iter().enumerate() {
+                    forward[(tap * n_in + from) * n_out + out] = weight;
+                    backward[((8 - tap) * n_out + out) * n_in + from] = weight;
+                }
+            }
+        }
+        let fits = |n: usize| n.is_multiple_of(16);
+        let dense = walk == DENSE;
+        Self {
+            walk,
+            n_in,
+            n_out,
+            fast_forward: (dense && fits(n_in) && fits(n_out))
+                .then(|| Winograd::new(&forward, n_in, n_out)),
+            fast_backward: (dense && fits(n_out)).then(|| {
+                let n_wide = n_in.next_multiple_of(16);
+                Winograd::new(&widen(&backward, n_in, n_wide), n_out, n_wide)
+            }),
+            forward,
+            backward,
+        }
+    }
+
+    /// Convolves.
+    pub fn forward(&self, maps: &Maps, then: Then<'_>) -> Maps {
+        match &self.fast_forward {
+            Some(forward) => forward.convolve(maps, then),
+            None => patches::convolve(maps, &self.forward, self.n_out, self.walk, then),
+        }
+    }
+
+    /// Gradient by the input, which had `height` and `width`, from that by the output.
+    pub fn backward(&self, gradient: &Maps, height: usize, width: usize) -> Maps {
+        match &self.fast_backward {
+            Some(backward) => narrow(backward.convolve(gradient, Then::default()), self.n_in),
+            None if self.walk.stride == 1 => patches::convolve(
+                gradient,
+                &self.backward,
+                self.n_in,
+                self.walk,
+                Then::default(),
+            ),
+            None => patches::spread(
+                gradient,
+                &self.forward,
+                Maps::zeros(height, width, self.n_in),
+                self.walk,
+            ),
+        }
+    }
+
+    /// Adds the gradient by the weights, `[n_out, n_in, 3, 3]`, to `sum`.
+    pub fn backward_weights(&self, input: &Maps, gradient: &Maps, sum: &mut [f32]) {
+        let taps = patches::correlate(input, gradient, self.walk);
+        for (out, weights) in sum.chunks_exact_mut(9 * self.n_in).enumerate() {
+            for (from, weights) in weights.chunks_exact_mut(9).enumerate() {
+                for (tap, weight) in weights.iter_mut().enumerate() {
+                    *weight += taps[(tap * self.n_in + from) * self.n_out + out];
+                }
+            }
+        }
+    }
+}
+
+/// Rows of `n` numbers, each followed by zeros.
+fn widen(rows: &[f32], n: usize, n_wide: usize) -> Vec<f32> {
+    let mut wide = vec![0.0; rows.len() / n * n_wide];
+    for (wide, row) in wide.chunks_exact_mut(n_wide).zip(rows.chunks_exact(n)) {
+        wide[..n].copy_from_slice(row);
+    }
+    wide
+}
+
+/// The first channels of maps.
+fn narrow(maps: Maps, n: usize) -> Maps {
+    if maps.n_channels == n {
+        return maps;
+    }
+    let mut narrow = Maps::scratch(maps.height, maps.width, n);
+    for (pixel, wide) in narrow
+        .values
+        .chunks_exact_mut(n)
+        .zip(maps.values.chunks_exact(maps.n_channels))
+    {
+        pixel.copy_from_slice(&wide[..n]);
+    }
+    narrow
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(n: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        (0..n)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+            })
+            .collect()
+    }
+
+    fn maps(height: usize, width: usize, n_channels: usize, seed: u32) -> Maps {
+        Maps {
+            height,
+            width,
+            n_channels,
+            values: noise(height * width * n_channels, seed),
+        }
+    }
+
+    /// The convolution by its definition: calls `each(output pixel, input pixel, tap)`.
+    fn walk_over(input: &Maps, walk: Walk, mut each: impl FnMut([usize; 2], [usize; 2], usize)) {
+        let [height, width] = [input.height, input.width].map(|side| side.div_ceil(walk.stride));
+        for y in 0..height {
+            for x in 0..width {
+                for tap in 0..9 {
+                    let y_in =
+                        (y * walk.stride + tap / 3 * walk.dilation).wrapping_sub(walk.dilation);
+                    let x_in =
+                        (x * walk.stride + tap % 3 * walk.dilation).wrapping_sub(walk.dilation);
+                    if y_in < input.height && x_in < input.width {
+                        each([y, x], [y_in, x_in], tap);
+                    }
+                }
+            }
+        }
+    }
+
+    fn assert_close(found: &[f32], wanted: &[f32]) {
+        assert_eq!(found.len(), wanted.len());
+        for (found, wanted) in found.iter().zip(wanted) {
+            assert!((found - wanted).abs() < 2e-4, "{found} for {wanted}");
+        }
+    }
+
+    const CASES: [(usize, usize, usize, usize, Walk); 6] = [
+        (9, 14, 16, 32, DENSE),
+        (4, 4, 32, 16, DENSE),
+        (37, 70, 16, 16, DENSE),
+        (7, 10, 3, 12, DENSE),
+        (
+            8,
+            11,
+            5,
+            16,
+            Walk {
+                stride: 1,
+                dilation: 2,
+            },
+        ),
+        (
+            9,
+            12,
+            12,
+            16,
+            Walk {
+                stride: 2,
+                dilation: 1,
+            },
+        ),
+    ];
+
+    #[test]
+    fn a_convolution_is_what_it_is_by_definition() {
+        for (height, width, n_in, n_out, walk) in CASES {
+            let (input, weights) = (maps(height, width, n_in, 1), noise(n_out * n_in * 9, 2));
+            let bias = noise(n_out, 3);
+            let conv = Conv::new(&weights, n_in, n_out, walk);
+            let found = conv.forward(
+                &input,
+                Then {
+                    bias: Some(&bias),
+                    relu: true,
+                },
+            );
+            let mut wanted = Maps::zeros(
+                height.div_ceil(walk.stride),
+                width.div_ceil(walk.stride),
+                n_out,
+            );
+            for pixel in wanted.values.chunks_exact_mut(n_out) {
+                pixel.copy_from_slice(&bias);
+            }
+            let stride = wanted.stride();
+            walk_over(&input, walk, |[y, x], [y_in, x_in], tap| {
+                for out in 0..n_out {
+                    for (from, value) in input.pixel(y_in, x_in).iter().enumerate() {
+                        wanted.values[y * stride + x * n_out + out] +=
+                            value * weights[(out * n_in + from) * 9 + tap];
+                    }
+                }
+            });
+            wanted
+                .values
+                .iter_mut()
+                .for_each(|value| *value = value.max(0.0));
+            assert_close(&found.values, &wanted.values);
+        }
+    }
+
+    #[test]
+    fn gradients_are_what_they_are_by_definition() {
+        for (height, width, n_in, n_out, walk) in CASES {
+            let (input, weights) = (maps(height, width, n_in, 4), noise(n_out * n_in * 9, 5));
+            let conv = Conv::new(&weights, n_in, n_out, walk);
+            let shape = conv.forward(&input, Then::default());
+            let gradient = maps(shape.height, shape.width, n_out, 6);
+            let mut by_input = input.zeros_like();
+            let mut by_weights = vec![1.0; weights.len()];
+            let stride = input.stride();
+            walk_over(&input, walk, |[y, x], [y_in, x_in], tap| {
+                for (out, gradient) in gradient.pixel(y, x).iter().enumerate() {
+                    for from in 0..n_in {
+                        let weight = (out * n_in + from) * 9 + tap;
+                        let at = y_in * stride + x_in * n_in + from;
+                        by_input.values[at] += gradient * weights[weight];
+                        by_weights[weight] += gradient * input.values[at];
+                    }
+                }
+            });
+            assert_close(
+                &conv.backward(&gradient, height, width).values,
+                &by_input.values,
+            );
+            let mut found = vec![1.0; weights.len()];
+            conv.backward_weights(&input, &gradient, &mut found);
+            assert_close(&found, &by_weights);
+        }
+    }
+}

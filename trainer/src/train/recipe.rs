@@ -1,0 +1,123 @@
+//! How a network is trained.
+
+use serde::{Deserialize, Serialize};
+
+use crate::perceptual::Painting;
+
+/// What a style is to look like.
+pub enum Target {
+    /// The photo itself.
+    Identity,
+    /// A painting.
+    Painting {
+        /// Its style.
+        painting: Painting,
+        /// How much style counts beside content.
+        share: f32,
+    },
+}
+
+/// Which parameters are learnt.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Learns {
+    /// All weights and the styles' gains and offsets.
+    All,
+    /// Gains and offsets, first and last convolution.
+    Ends,
+    /// Gains and offsets.
+    Affine,
+}
+
+/// Lengths, rates and shares of a run.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recipe {
+    /// Where random numbers come from.
+    pub seed: u64,
+    /// Crops in a step.
+    pub batch: usize,
+    /// Pixels of a side of a crop, a multiple of 8.
+    pub crop: u32,
+    /// Steps with the statistics of each crop.
+    pub n_live: usize,
+    /// Steps with frozen statistics.
+    pub n_frozen: usize,
+    /// Rates of the first part, at its start and end.
+    pub rate_live: [f32; 2],
+    /// Rates of the second part.
+    pub rate_frozen: [f32; 2],
+    /// How much the difference to the paint of the same scene, moved, noisier and brighter, counts in both parts.
+    pub stability: [f32; 2],
+    /// How much a pattern that is fixed to the picture's grid counts.
+    pub lattice: f32,
+    /// How much the roughness counts.
+    pub roughness: f32,
+    /// What is learnt.
+    pub learns: Learns,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            batch: 4,
+            crop: 192,
+            n_live: 1400,
+            n_frozen: 900,
+            rate_live: [2e-3, 2e-4],
+            rate_frozen: [1.2e-3, 2e-5],
+            stability: [2.0, 10.0],
+            lattice: 300.0,
+            roughness: 1.0,
+            learns: Learns::All,
+        }
+    }
+}
+
+impl Recipe {
+    /// Whether any weight of a convolution is learnt.
+    pub fn learns_weights(&self) -> bool {
+        self.learns != Learns::Affine
+    }
+
+    /// Whether the weights of one of `n_units` units are.
+    pub fn learns_unit(&self, idx: usize, n_units: usize) -> bool {
+        match self.learns {
+            Learns::All => true,
+            Learns::Ends => idx == 0 || idx + 1 == n_units,
+            Learns::Affine => false,
+        }
+    }
+
+    /// The rate of a step: a short rise, then half a cosine down, in each part.
+    pub fn rate(&self, step: usize) -> f32 {
+        const RISE: f32 = 50.0;
+        let ([from, to], step, n) = if step < self.n_live {
+            (self.rate_live, step, self.n_live)
+        } else {
+            (self.rate_frozen, step - self.n_live, self.n_frozen)
+        };
+        let half_turn = std::f32::consts::PI * step as f32 / n.max(1) as f32;
+        (to + (from - to) * 0.5 * (1.0 + half_turn.cos())) * ((step + 1) as f32 / RISE).min(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_rise_and_fall_in_both_parts() {
+        let recipe = Recipe {
+            n_live: 200,
+            n_frozen: 100,
+            ..Recipe::default()
+        };
+        assert!(recipe.rate(0) < 1e-4);
+        assert!((recipe.rate(50) - 2e-3).abs() < 5e-4);
+        assert!(recipe.rate(199) < 2.1e-4);
+        assert!(recipe.rate(200) < 1e-4 && recipe.rate(250) > 5e-4);
+        assert!(recipe.rate(299) < 3e-5);
+    }
+}

@@ -1,0 +1,231 @@
+//! One crop of one photo, painted in one style: its losses and their gradients.
+
+use super::{Run, Target, pattern};
+use crate::conv::Conv;
+use crate::maps::Maps;
+use crate::net::Gradients;
+use crate::perceptual::{self, Losses, Shares};
+use crate::photos::Photos;
+use crate::random::Random;
+use crate::vgg::Vgg;
+
+/// Farthest that the second look at a scene is moved, in pixels.
+const SHIFT: usize = 8;
+/// Pixels at the border where two looks may differ: what is beyond is mirrored there, and not the same.
+const BORDER: usize = 16;
+/// Largest deviation of the noise in the second look.
+const NOISE: f32 = 4.0 / 255.0;
+/// Pixels of a side of the even picture.
+const EVEN: usize = 64;
+/// How much the identity's error counts.
+const LIKENESS: f32 = 40.0;
+
+/// All that a sample needs to know.
+pub(super) struct Sample<'a> {
+    pub run: &'a Run,
+    pub convs: &'a [Conv],
+    pub vgg: &'a Vgg,
+    pub photos: &'a Photos,
+    pub target: &'a Target,
+    pub style: usize,
+}
+
+/// Sums of the losses of samples.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Report {
+    /// Samples of paintings.
+    pub n_painted: usize,
+    /// Their losses.
+    pub losses: Losses,
+    /// Samples of the identity.
+    pub n_identity: usize,
+    /// Their mean square error.
+    pub identity: f64,
+    /// Mean square difference to a second look at the scene, of all samples.
+    pub stability: f64,
+    /// Mean square of the pattern on the grid, of all samples.
+    pub lattice: f64,
+}
+
+impl Report {
+    /// Adds other samples.
+    pub fn add(&mut self, other: &Self) {
+        self.n_painted += other.n_painted;
+        self.losses.add(&other.losses);
+        self.n_identity += other.n_identity;
+        self.identity += other.identity;
+        self.stability += other.stability;
+        self.lattice += other.lattice;
+    }
+}
+
+impl Sample<'_> {
+    pub(super) fn work(&self, random: &mut Random) -> (Report, Gradients) {
+        let recipe = &self.run.recipe;
+        let network = &self.run.network;
+        let style = &network.styles[self.style];
+        let live = !self.run.is_frozen;
+        let side = recipe.crop as usize;
+        let scene = self.photos.crop(recipe.crop + 2 * SHIFT as u32, random);
+        let photo = scene.crop(SHIFT, SHIFT, side, side);
+        let mut gradients = network.zero_gradients(recipe.learns_weights());
+        let mut report = Report::default();
+
+        let (painted, trace) = network.forward(self.convs, style, &photo, live);
+        let mut gradient = painted.zeros_like();
+        self.judge(&painted, &photo, random, &mut report, &mut gradient);
+        report.lattice += pattern::lattice(&painted, recipe.lattice, &mut gradient);
+
+        let stability = recipe.stability[usize::from(self.run.is_frozen)];
+        if stability > 0.0 {
+            let [dy, dx] = [0; 2].map(|_| random.below(2 * SHIFT + 1));
+            let mut second = scene.crop(dy, dx, side, side);
+            disturb(&mut second, random);
+            let (again, trace) = network.forward(self.convs, style, &second, live);
+            let mut by_again = again.zeros_like();
+            let offset = [SHIFT.wrapping_sub(dy), SHIFT.wrapping_sub(dx)];
+            report.stability += compare(
+                &painted,
+                &again,
+                offset,
+                stability,
+                [&mut gradient, &mut by_again],
+            );
+            network.backward(self.convs, style, &trace, &by_again, &mut gradients);
+        }
+        network.backward(self.convs, style, &trace, &gradient, &mut gradients);
+
+        if !live {
+            // An even picture is to be painted without a trace of the blocks. Live statistics of one mean nothing.
+            let even = even(random);
+            let (painted, trace) = network.forward(self.convs, style, &even, false);
+            let mut gradient = painted.zeros_like();
+            pattern::lattice(&painted, recipe.lattice, &mut gradient);
+            network.backward(self.convs, style, &trace, &gradient, &mut gradients);
+        }
+        (report, gradients)
+    }
+
+    /// What the target makes of the painted photo.
+    fn judge(
+        &self,
+        painted: &Maps,
+        photo: &Maps,
+        random: &mut Random,
+        report: &mut Report,
+        gradient: &mut Maps,
+    ) {
+        match self.target {
+            Target::Identity => {
+                let factor = 2.0 * LIKENESS / painted.values.len() as f32;
+                for i in 0..painted.values.len() {
+                    let difference = painted.values[i] - photo.values[i];
+                    report.identity +=
+                        f64::from(difference * difference) / painted.values.len() as f64;
+                    gradient.values[i] = factor * difference;
+                }
+                report.n_identity = 1;
+            }
+            Target::Painting { painting, share } => {
+                // At a random place, so that nothing gets used to the loss network's own grid of 8 pixels.
+                let side = painted.height - 8;
+                let [top, left] = [0; 2].map(|_| random.below(8));
+                let crop = |maps: &Maps| maps.crop(top, left, side, side);
+                let shares = Shares {
+                    content: 1.0,
+                    style: *share,
+                    roughness: self.run.recipe.roughness,
+                };
+                let (losses, by_crop) =
+                    perceptual::losses(self.vgg, painting, &crop(painted), &crop(photo), shares);
+                report.losses = losses;
+                report.n_painted = 1;
+                gradient.add_at(top, left, &by_crop);
+            }
+        }
+    }
+}
+
+/// The same scene through another camera: noisier, a little brighter or darker.
+fn disturb(picture: &mut Maps, random: &mut Random) {
+    let deviation = NOISE * random.unit();
+    let gain = 1.0 + 0.06 * (random.unit() - 0.5);
+    for value in &mut picture.values {
+        *value = (*value * gain + deviation * random.normal()).clamp(0.0, 1.0);
+    }
+}
+
+/// One colour everywhere, with the noise of a good camera.
+fn even(random: &mut Random) -> Maps {
+    let mut picture = Maps::zeros(EVEN, EVEN, 3);
+    let colour = [0; 3].map(|_| random.unit());
+    let deviation = 2.0 / 255.0 * random.unit();
+    for pixel in picture.values.chunks_exact_mut(3) {
+        for (value, colour) in pixel.iter_mut().zip(colour) {
+            *value = (colour + deviation * random.normal()).clamp(0.0, 1.0);
+        }
+    }
+    picture
+}
+
+/// Mean square of the difference of two looks where both show the scene, borders left out; adds `share` times the
+/// gradients. What the second shows at a place, the first shows `offset` further back; offsets may be negative.
+fn compare(
+    first: &Maps,
+    second: &Maps,
+    offset: [usize; 2],
+    share: f32,
+    gradients: [&mut Maps; 2],
+) -> f64 {
+    let [by_first, by_second] = gradients;
+    let (n, stride) = (first.n_channels, first.stride());
+    let inside = |at: usize, len: usize| at >= BORDER && at < len - BORDER;
+    let pairs = |len: usize, offset: usize| {
+        (BORDER..len - BORDER).filter_map(move |at| {
+            let other = at.wrapping_add(offset);
+            inside(other, len).then_some((at, other))
+        })
+    };
+    let n_values =
+        pairs(first.height, offset[0]).count() * pairs(first.width, offset[1]).count() * n;
+    let factor = 2.0 * share / n_values as f32;
+    let mut sum = 0.0;
+    for (y, y_second) in pairs(first.height, offset[0]) {
+        for (x, x_second) in pairs(first.width, offset[1]) {
+            let (at, at_second) = (y * stride + x * n, y_second * stride + x_second * n);
+            for channel in 0..n {
+                let difference = first.values[at + channel] - second.values[at_second + channel];
+                sum += f64::from(difference * difference);
+                by_first.values[at + channel] += factor * difference;
+                by_second.values[at_second + channel] -= factor * difference;
+            }
+        }
+    }
+    sum / n_values as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scene_that_moved_is_the_same_scene() {
+        let mut random = Random::of(&[1]);
+        let mut scene = Maps::zeros(80, 80, 3);
+        scene
+            .values
+            .iter_mut()
+            .for_each(|value| *value = random.unit());
+        let first = scene.crop(SHIFT, SHIFT, 64, 64);
+        for [dy, dx] in [[8, 8], [0, 3], [16, 11]] {
+            let second = scene.crop(dy, dx, 64, 64);
+            let offset = [SHIFT.wrapping_sub(dy), SHIFT.wrapping_sub(dx)];
+            let [mut a, mut b] = [first.zeros_like(), first.zeros_like()];
+            assert_eq!(compare(&first, &second, offset, 1.0, [&mut a, &mut b]), 0.0);
+            let wrong = [offset[0].wrapping_add(1), offset[1]];
+            assert!(compare(&first, &second, wrong, 1.0, [&mut a, &mut b]) > 0.05);
+            let sum: f32 = a.values.iter().chain(&b.values).sum();
+            assert!(sum.abs() < 1e-4);
+        }
+    }
+}
