@@ -317,7 +317,7 @@ fn strength_is_taken_from_weights_where_the_family_allows_it() {
     );
     assert!(mixed != whole && mixed != none);
 
-    let file = network(&folder, "other.onnx", engines::Quality::Best);
+    let file = network(&folder, "other.onnx", engines::Quality::Fast);
     let mut bytes = fs::read(&file).unwrap();
     bytes.extend(b"\x72\x18\x0a\x0fimpasto.mixable\x12\x05false");
     fs::write(&file, bytes).unwrap();

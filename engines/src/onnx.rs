@@ -423,6 +423,6 @@ mod tests {
         assert_eq!(inputs.len(), 1);
         assert_eq!(inputs[0].dims, [None, Some(3), None, None]);
         assert_eq!(inputs[0].element, element::F32);
-        assert_eq!(model.metadata("impasto.align"), Some("8"));
+        assert_eq!(model.metadata("impasto.align"), Some("4"));
     }
 }

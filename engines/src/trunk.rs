@@ -215,13 +215,14 @@ mod tests {
     #[test]
     fn the_bundled_networks_have_trunks() {
         for (bytes, block) in [
-            (&include_bytes!("../styles/balanced.onnx")[..], 4),
+            (&include_bytes!("../styles/fast.onnx")[..], 4),
+            (&include_bytes!("../styles/balanced.onnx")[..], 2),
             (&include_bytes!("../styles/best.onnx")[..], 2),
         ] {
             let trunk = cut(bytes).unwrap();
             assert_eq!((trunk.input_shift, trunk.output_shift), (-0.5, 0.5));
             assert_eq!(trunk.input, Arrangement::Blocks(block));
-            assert_eq!(trunk.painted, Arrangement::ChannelBlocks(block));
+            assert_eq!(trunk.painted, Arrangement::Blocks(block));
             let model = ModelProto::parse(&trunk.bytes).unwrap();
             let graph = model.graph.as_ref().unwrap();
             assert!(graph.nodes.iter().all(|node| !node.op.contains("Depth")));

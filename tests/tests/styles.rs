@@ -236,15 +236,15 @@ fn a_file_of_the_bundles_family_mixes_with_the_bundle() {
     in_own_process(
         "a_file_of_the_bundles_family_mixes_with_the_bundle",
         |folder| {
-            let model = styles::find(styles::DEFAULT, Quality::Balanced).expect("a bundled style");
+            let model = styles::find(styles::DEFAULT, Quality::Fast).expect("a bundled style");
             let path = folder.join("a:1+b.onnx");
             fs::write(&path, &model.bytes).expect("a writable folder");
             let mix = format!("{}:3+{}", path.display(), styles::IDENTITY);
             // The file comes in one size, and so does the mix.
-            assert_eq!(styles::sizes(&mix).expect("a mix"), [Quality::Balanced]);
+            assert_eq!(styles::sizes(&mix).expect("a mix"), [Quality::Fast]);
             let mixed = styles::find(&mix, Quality::Auto).expect("a mix");
             assert_eq!(mixed.metadata("family"), model.metadata("family"));
-            assert_eq!(mixed.quality(), Some(Quality::Balanced));
+            assert_eq!(mixed.quality(), Some(Quality::Fast));
 
             let other = folder.join("other.onnx");
             network("other").write(&other);
