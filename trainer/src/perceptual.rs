@@ -191,3 +191,80 @@ fn roughness(picture: &Maps, share: f32, gradient: &mut Maps) -> f64 {
     }
     sum[0] + sum[1]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn the_gradient_is_a_difference() {
+        let vgg = Vgg::random(2);
+        let mut random = Random::of(&[3]);
+        let mut noise = |low: f32| {
+            let mut maps = Maps::zeros(24, 32, 3);
+            maps.values
+                .iter_mut()
+                .for_each(|value| *value = low + 0.5 * random.unit());
+            maps
+        };
+        let (painting, photo, painted) = (Painting::new(&vgg, &noise(0.0)), noise(0.2), noise(0.5));
+        for shares in [
+            [1.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0],
+            [0.0, 0.0, 1.0],
+            [2.0, 3.0, 5.0],
+        ] {
+            let [content, style, roughness] = shares;
+            let shares = Shares {
+                content,
+                style,
+                roughness,
+            };
+            let total = |painted: &Maps| {
+                let (losses, _) = losses(&vgg, &painting, painted, &photo, shares);
+                let parts = [
+                    (content, losses.content),
+                    (style, losses.style),
+                    (roughness, losses.roughness),
+                ];
+                parts
+                    .iter()
+                    .map(|&(share, loss)| f64::from(share) * loss)
+                    .sum::<f64>()
+            };
+            let (_, gradient) = losses(&vgg, &painting, &painted, &photo, shares);
+            let step = 0.03 / square(&gradient.values).sqrt();
+            let [mut less, mut more] = [painted.clone(), painted.clone()];
+            add_scaled(&mut less.values, -step as f32, &gradient.values);
+            add_scaled(&mut more.values, step as f32, &gradient.values);
+            let ratio = (total(&more) - total(&less)) / (2.0 * step) / square(&gradient.values);
+            assert!((ratio - 1.0).abs() < 0.03, "{shares:?}: {ratio}");
+        }
+    }
+
+    #[test]
+    fn a_painting_is_of_its_own_style() {
+        let vgg = Vgg::random(2);
+        let mut painting = Maps::zeros(24, 24, 3);
+        let mut random = Random::of(&[1]);
+        painting
+            .values
+            .iter_mut()
+            .for_each(|value| *value = random.unit());
+        let shares = Shares {
+            content: 1.0,
+            style: 1.0,
+            roughness: 0.0,
+        };
+        let (losses, gradient) = losses(
+            &vgg,
+            &Painting::new(&vgg, &painting),
+            &painting,
+            &painting,
+            shares,
+        );
+        assert!(losses.content == 0.0 && losses.style < 1e-9);
+        assert!(gradient.values.iter().all(|value| value.abs() < 1e-6));
+    }
+}

@@ -25,6 +25,8 @@ use crate::vgg::Vgg;
 const LONGEST: f32 = 5.0;
 /// Rate of gains and offsets beside that of weights: they alone tell styles apart, and a batch has few of each.
 const AFFINE: f32 = 4.0;
+/// Pixels of a side of the crops that statistics are measured on: large enough that borders count little.
+const MEASURED_PX: u32 = 320;
 /// Photos of each style whose statistics are measured when they are frozen.
 const N_MEASURED: usize = 48;
 
@@ -152,7 +154,7 @@ impl Run {
     ) -> Vec<T> {
         let photo = |idx: usize| {
             let mut random = Random::of(&[self.recipe.seed, 2, style_idx as u64, idx as u64]);
-            photos.crop(self.recipe.crop, &mut random)
+            photos.crop(MEASURED_PX, &mut random)
         };
         (0..N_MEASURED)
             .into_par_iter()

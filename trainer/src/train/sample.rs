@@ -11,8 +11,11 @@ use crate::vgg::Vgg;
 
 /// Farthest that the second look at a scene is moved, in pixels.
 const SHIFT: usize = 8;
-/// Pixels at the border where two looks may differ: what is beyond is mirrored there, and not the same.
-const BORDER: usize = 16;
+/// Pixels of the scene round a crop that the network sees besides. Without them it finds out by the zeros round its maps
+/// where a crop ends, paints what style there is along the borders, and leaves the middle plain.
+const MARGIN: usize = 40;
+/// Pixels along the borders of the second look that are not compared: what is beyond is mirrored there.
+const BORDER: usize = 4;
 /// Largest deviation of the noise in the second look.
 const NOISE: f32 = 4.0 / 255.0;
 /// Pixels of a side of the even picture.
@@ -66,12 +69,15 @@ impl Sample<'_> {
         let style = &network.styles[self.style];
         let live = !self.run.is_frozen;
         let side = recipe.crop as usize;
-        let scene = self.photos.crop(recipe.crop + 2 * SHIFT as u32, random);
-        let photo = scene.crop(SHIFT, SHIFT, side, side);
+        let wide = side + 2 * MARGIN;
+        let scene = self.photos.crop((wide + 2 * SHIFT) as u32, random);
+        let photo = scene.crop(MARGIN + SHIFT, MARGIN + SHIFT, side, side);
         let mut gradients = network.zero_gradients(recipe.learns_weights());
         let mut report = Report::default();
 
-        let (painted, trace) = network.forward(self.convs, style, &photo, live);
+        let seen = scene.crop(SHIFT, SHIFT, wide, wide);
+        let (painted, trace) = network.forward(self.convs, style, &seen, live);
+        let painted = painted.crop(MARGIN, MARGIN, side, side);
         let mut gradient = painted.zeros_like();
         self.judge(&painted, &photo, random, &mut report, &mut gradient);
         report.lattice += pattern::lattice(&painted, recipe.lattice, &mut gradient);
@@ -79,7 +85,8 @@ impl Sample<'_> {
         let stability = recipe.stability[usize::from(self.run.is_frozen)];
         if stability > 0.0 {
             let [dy, dx] = [0; 2].map(|_| random.below(2 * SHIFT + 1));
-            let mut second = scene.crop(dy, dx, side, side);
+            // It ends where its crop does, as a frame does: what is painted there is to be no different.
+            let mut second = scene.crop(MARGIN + dy, MARGIN + dx, side, side);
             disturb(&mut second, random);
             let (again, trace) = network.forward(self.convs, style, &second, live);
             let mut by_again = again.zeros_like();
@@ -93,7 +100,9 @@ impl Sample<'_> {
             );
             network.backward(self.convs, style, &trace, &by_again, &mut gradients);
         }
-        network.backward(self.convs, style, &trace, &gradient, &mut gradients);
+        let mut by_seen = seen.zeros_like();
+        by_seen.add_at(MARGIN, MARGIN, &gradient);
+        network.backward(self.convs, style, &trace, &by_seen, &mut gradients);
 
         if !live {
             // An even picture is to be painted without a trace of the blocks. Live statistics of one mean nothing.
