@@ -7,7 +7,10 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use crate::net::plan::Size;
+use crate::perceptual::Painting;
+use crate::photos;
 use crate::train::Recipe;
+use crate::vgg::Vgg;
 
 /// The list.
 #[derive(Debug, Deserialize)]
@@ -28,7 +31,8 @@ pub struct Entry {
     /// Its name in flags and files.
     pub name: String,
     /// File of the painting.
-    pub painting: String,
+    #[serde(rename = "painting")]
+    file: String,
     /// Title of the painting.
     pub title: String,
     /// Who painted it.
@@ -38,9 +42,20 @@ pub struct Entry {
     /// Licence of the painting.
     pub licence: String,
     /// Short side that the painting is scaled to, in pixels; the larger, the larger the strokes.
-    pub short_side: u32,
+    short_side: u32,
     /// How much style counts beside content.
     pub style: f32,
+}
+
+impl Entry {
+    /// The style of its painting, which lies in `folder`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn painting(&self, vgg: &Vgg, folder: &Path) -> anyhow::Result<Painting> {
+        let painting = photos::read_scaled(&folder.join(&self.file), self.short_side)?;
+        Ok(Painting::new(vgg, &painting))
+    }
 }
 
 impl Gallery {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rayon::prelude::*;
 
+use crate::output::Output;
 use crate::photos::{self, Photos};
 use crate::train::{Report, Run, Target};
 use crate::vgg::Vgg;
@@ -119,10 +120,7 @@ impl Lesson<'_> {
             .collect();
         let mut names = vec!["photo"];
         names.extend(network.styles.iter().map(|style| style.name.as_str()));
-        let path = self.folder.join("preview.png");
-        sheet::sheet(&names, &rows)
-            .save(&path)
-            .with_context(|| format!("writing {}", path.display()))?;
+        Output::create(&self.folder.join("preview.png"))?.write(&sheet::sheet(&names, &rows))?;
         plot::write(
             &self.folder.join("losses.csv"),
             &self.folder.join("losses.png"),

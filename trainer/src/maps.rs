@@ -104,6 +104,20 @@ impl Maps {
         crop
     }
 
+    /// Maps with a border that mirrors them, without repeating their outermost pixels.
+    pub fn mirrored(&self, border: usize) -> Self {
+        let [height, width] = [self.height, self.width].map(|side| side + 2 * border);
+        let mut padded = Self::scratch(height, width, self.n_channels);
+        let (n, stride) = (self.n_channels, padded.stride());
+        for (y, row) in padded.values.chunks_exact_mut(stride).enumerate() {
+            let y = mirror(y, border, self.height);
+            for (x, pixel) in row.chunks_exact_mut(n).enumerate() {
+                pixel.copy_from_slice(self.pixel(y, mirror(x, border, self.width)));
+            }
+        }
+        padded
+    }
+
     /// Adds maps to the rectangle that starts at `top` and `left`: what [`Self::crop`] takes, given back.
     pub fn add_at(&mut self, top: usize, left: usize, other: &Self) {
         let stride = self.stride();
@@ -112,6 +126,13 @@ impl Maps {
             add(&mut self.values[at..at + row.len()], row);
         }
     }
+}
+
+/// Where a place of the side with a border is in the side of `len` itself; folded as often as it takes.
+fn mirror(at: usize, border: usize, len: usize) -> usize {
+    let period = 2 * (len - 1).max(1);
+    let at = (at + period * border.div_ceil(period) - border) % period;
+    at.min(period - at).min(len - 1)
 }
 
 /// Adds numbers to numbers.
@@ -137,4 +158,19 @@ pub fn through_relu(gradient: &mut [f32], output: &[f32]) {
             gradient[i] = if output[i] > 0.0 { gradient[i] } else { 0.0 };
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borders_mirror() {
+        let mut maps = Maps::zeros(1, 3, 1);
+        maps.values.copy_from_slice(&[0.0, 1.0, 2.0]);
+        let wide = maps.mirrored(4);
+        assert_eq!(wide.pixel(0, 0)[0], 0.0);
+        let row: Vec<f32> = (0..11).map(|x| wide.pixel(2, x)[0]).collect();
+        assert_eq!(row, [0.0, 1.0, 2.0, 1.0, 0.0, 1.0, 2.0, 1.0, 0.0, 1.0, 2.0]);
+    }
 }

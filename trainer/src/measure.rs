@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::conv::Conv;
 use crate::maps::Maps;
 use crate::net::{Network, Style};
-use crate::perceptual::{self, Painting, Shares};
+use crate::perceptual::{Aim, Painting};
 use crate::random::Random;
 use crate::vgg::Vgg;
 
@@ -47,14 +47,9 @@ pub fn measure(
 ) -> Figures {
     let convs = network.convs();
     let paint = |photo: &Maps| paint(network, &convs, style, photo);
-    let shares = Shares {
-        content: 0.0,
-        style: 0.0,
-        roughness: 0.0,
-    };
     let losses: Vec<_> = photos
         .par_iter()
-        .map(|photo| perceptual::losses(vgg, painting, &paint(photo), photo, shares).0)
+        .map(|photo| Aim::new(vgg, painting, photo).losses(&paint(photo)))
         .collect();
     let n = losses.len() as f64;
     let noisy: Vec<f64> = photos

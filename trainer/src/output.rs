@@ -57,18 +57,8 @@ impl Output {
             }
             format => picture.write_to(&mut bytes, format),
         };
-        let failed = || format!("writing {}", self.path.display());
-        encoded.with_context(failed)?;
-        let mut partial = partial(&self.path)?;
-        partial
-            .write_all(bytes.get_ref())
-            .and_then(|()| partial.as_file().sync_data())
-            .with_context(failed)?;
-        let persisted = partial.persist(&self.path);
-        persisted
-            .map_err(|error| error.error)
-            .with_context(failed)?;
-        Ok(())
+        encoded.with_context(|| format!("writing {}", self.path.display()))?;
+        write_whole(&self.path, bytes.get_ref())
     }
 
     /// Whether the file that will be replaced is `input` itself.
@@ -76,6 +66,25 @@ impl Output {
         let [output, input] = [&self.path, input].map(|path| fs::canonicalize(path).ok());
         output.is_some() && output == input
     }
+}
+
+/// Writes a file; one that is there is replaced as a whole.
+///
+/// # Errors
+/// If the system refuses, as on a full disk.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut partial = partial(path)?;
+    partial
+        .write_all(bytes)
+        .and_then(|()| partial.as_file().sync_data())
+        .and_then(|()| partial.persist(path).map_err(|error| error.error))
+        .map(|_| ())
+        .with_context(|| {
+            format!(
+                "writing {}; is there space left on the disk?",
+                path.display()
+            )
+        })
 }
 
 /// A file beside `path`, which goes when it is dropped.

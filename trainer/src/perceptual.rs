@@ -51,41 +51,65 @@ impl Painting {
     }
 }
 
-/// The losses of a picture that was painted from a photo of the same size, and their gradient by it.
-pub fn losses(
-    vgg: &Vgg,
-    painting: &Painting,
-    painted: &Maps,
-    photo: &Maps,
-    shares: Shares,
-) -> (Losses, Maps) {
-    let wanted = vgg
-        .features(photo, CONTENT_LAYER)
-        .pop()
-        .expect("features up to the content layer");
-    let features = vgg.features(painted, STYLE_LAYERS[3]);
-    let mut gradients: Vec<Option<Maps>> = features.iter().map(|_| None).collect();
-    let mut style = 0.0;
-    for (&layer, wanted) in STYLE_LAYERS.iter().zip(&painting.grams) {
-        let (loss, gradient) = wanted.distance(&features[layer], shares.style);
-        style += loss;
-        gradients[layer] = Some(gradient);
+/// What painted pictures are held against: the style of a painting, and what a photo shows.
+pub struct Aim<'a> {
+    vgg: &'a Vgg,
+    painting: &'a Painting,
+    /// The photo at the content layer.
+    content: Maps,
+}
+
+impl<'a> Aim<'a> {
+    /// `photo` is `[height, width, 3]`, RGB 0..1.
+    pub fn new(vgg: &'a Vgg, painting: &'a Painting, photo: &Maps) -> Self {
+        let content = vgg.features(photo, CONTENT_LAYER).pop();
+        Self {
+            vgg,
+            painting,
+            content: content.expect("features up to the content layer"),
+        }
     }
-    let (content, by_content) = distance(&features[CONTENT_LAYER], &wanted, shares.content);
-    let at = gradients[CONTENT_LAYER]
-        .as_mut()
-        .expect("the content layer is a style layer too");
-    crate::maps::add(&mut at.values, &by_content.values);
-    let mut gradient = vgg.backward(&features, gradients);
-    let roughness = roughness(painted, shares.roughness, &mut gradient);
-    (
+
+    /// The losses of a painted picture of the photo's size.
+    pub fn losses(&self, painted: &Maps) -> Losses {
+        let features = self.vgg.features(painted, STYLE_LAYERS[3]);
+        let styles = STYLE_LAYERS.iter().zip(&self.painting.grams);
+        let found = &features[CONTENT_LAYER].values;
         Losses {
+            content: difference(found, &self.content.values).1,
+            style: styles
+                .map(|(&layer, wanted)| difference(&Gram::of(&features[layer]).0, &wanted.0).1)
+                .sum(),
+            roughness: roughness(painted, 0.0, &mut painted.zeros_like()),
+        }
+    }
+
+    /// The losses, and the gradient of their sum in these shares by the picture.
+    pub fn gradient(&self, painted: &Maps, shares: Shares) -> (Losses, Maps) {
+        let features = self.vgg.features(painted, STYLE_LAYERS[3]);
+        let mut gradients: Vec<Option<Maps>> = features.iter().map(|_| None).collect();
+        let mut style = 0.0;
+        for (&layer, wanted) in STYLE_LAYERS.iter().zip(&self.painting.grams) {
+            let (loss, gradient) = wanted.distance(&features[layer], shares.style);
+            style += loss;
+            gradients[layer] = Some(gradient);
+        }
+        let (by_content, content) =
+            difference(&features[CONTENT_LAYER].values, &self.content.values);
+        let at = gradients[CONTENT_LAYER]
+            .as_mut()
+            .expect("the content layer is a style layer too");
+        let factor = 2.0 * f64::from(shares.content) / energy(&self.content.values);
+        add_scaled(&mut at.values, factor as f32, &by_content);
+        let mut gradient = self.vgg.backward(&features, gradients);
+        let roughness = roughness(painted, shares.roughness, &mut gradient);
+        let losses = Losses {
             content,
             style,
             roughness,
-        },
-        gradient,
-    )
+        };
+        (losses, gradient)
+    }
 }
 
 impl Losses {
@@ -126,23 +150,25 @@ impl Gram {
     /// How far maps are from this, as part of this, and `share` times the gradient by them.
     fn distance(&self, maps: &Maps, share: f32) -> (f64, Maps) {
         let n = maps.n_channels;
-        let Self(mut difference) = Self::of(maps);
-        add_scaled(&mut difference, -1.0, &self.0);
-        let own = square(&self.0).max(f64::MIN_POSITIVE);
-        let loss = square(&difference) / own;
+        let (difference, loss) = difference(&Self::of(maps).0, &self.0);
         // The matrix is symmetric: each pair of channels counts twice, and each loss is a square.
-        let factor = (4.0 * f64::from(share) / own / maps.values.len() as f64) as f32;
+        let factor = 4.0 * f64::from(share) / energy(&self.0) / maps.values.len() as f64;
         let mut gradient = Maps::scratch(maps.height, maps.width, n);
         matmul(
             MatMut::from_row_major_slice_mut(&mut gradient.values, maps.n_pixels(), n),
             Accum::Replace,
             MatRef::from_row_major_slice(&maps.values, maps.n_pixels(), n),
             MatRef::from_row_major_slice(&difference, n, n),
-            factor,
+            factor as f32,
             Par::Seq,
         );
         (loss, gradient)
     }
+}
+
+/// Sum of squares, above 0.
+fn energy(values: &[f32]) -> f64 {
+    square(values).max(f64::MIN_POSITIVE)
 }
 
 fn square(values: &[f32]) -> f64 {
@@ -152,18 +178,12 @@ fn square(values: &[f32]) -> f64 {
         .sum()
 }
 
-/// Mean square of the difference over that of what is wanted, and `share` times the gradient.
-fn distance(found: &Maps, wanted: &Maps, share: f32) -> (f64, Maps) {
-    let own = square(&wanted.values).max(f64::MIN_POSITIVE);
-    let mut gradient = found.clone();
-    add_scaled(&mut gradient.values, -1.0, &wanted.values);
-    let loss = square(&gradient.values) / own;
-    let factor = (2.0 * f64::from(share) / own) as f32;
-    gradient
-        .values
-        .iter_mut()
-        .for_each(|value| *value *= factor);
-    (loss, gradient)
+/// The difference, and its energy as part of that of what is wanted.
+fn difference(found: &[f32], wanted: &[f32]) -> (Vec<f32>, f64) {
+    let mut difference = found.to_vec();
+    add_scaled(&mut difference, -1.0, wanted);
+    let loss = square(&difference) / energy(wanted);
+    (difference, loss)
 }
 
 /// Mean square of the differences to the right and downwards; adds `share` times the gradient.
@@ -209,6 +229,7 @@ mod tests {
             maps
         };
         let (painting, photo, painted) = (Painting::new(&vgg, &noise(0.0)), noise(0.2), noise(0.5));
+        let aim = Aim::new(&vgg, &painting, &photo);
         for shares in [
             [1.0, 0.0, 0.0],
             [0.0, 1.0, 0.0],
@@ -222,7 +243,7 @@ mod tests {
                 roughness,
             };
             let total = |painted: &Maps| {
-                let (losses, _) = losses(&vgg, &painting, painted, &photo, shares);
+                let losses = aim.losses(painted);
                 let parts = [
                     (content, losses.content),
                     (style, losses.style),
@@ -233,7 +254,11 @@ mod tests {
                     .map(|&(share, loss)| f64::from(share) * loss)
                     .sum::<f64>()
             };
-            let (_, gradient) = losses(&vgg, &painting, &painted, &photo, shares);
+            let (losses, gradient) = aim.gradient(&painted, shares);
+            let alone = aim.losses(&painted);
+            assert!((losses.content - alone.content).abs() < 1e-9);
+            assert!((losses.style - alone.style).abs() < 1e-9);
+            assert!((losses.roughness - alone.roughness).abs() < 1e-9);
             let step = 0.03 / square(&gradient.values).sqrt();
             let [mut less, mut more] = [painted.clone(), painted.clone()];
             add_scaled(&mut less.values, -step as f32, &gradient.values);
@@ -257,13 +282,8 @@ mod tests {
             style: 1.0,
             roughness: 0.0,
         };
-        let (losses, gradient) = losses(
-            &vgg,
-            &Painting::new(&vgg, &painting),
-            &painting,
-            &painting,
-            shares,
-        );
+        let style = Painting::new(&vgg, &painting);
+        let (losses, gradient) = Aim::new(&vgg, &style, &painting).gradient(&painting, shares);
         assert!(losses.content == 0.0 && losses.style < 1e-9);
         assert!(gradient.values.iter().all(|value| value.abs() < 1e-6));
     }

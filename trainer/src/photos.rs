@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use image::RgbImage;
 use image::imageops::{self, FilterType};
+use image::{DynamicImage, ImageDecoder as _, ImageReader, RgbImage};
 use rayon::prelude::*;
 
 use crate::clip;
@@ -149,7 +149,7 @@ pub fn picture(maps: &Maps) -> RgbImage {
 /// # Errors
 /// If it cannot be read.
 pub fn read_scaled(path: &Path, px: u32) -> anyhow::Result<Maps> {
-    Ok(maps(&scale(&open(path)?, px, FilterType::Lanczos3)))
+    Ok(maps(&resized(&open(path)?, px, FilterType::Lanczos3)))
 }
 
 /// Pictures of a folder, by their endings.
@@ -187,7 +187,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<RgbImage>> {
 fn shrink(photo: RgbImage) -> RgbImage {
     let is_large = photo.width().min(photo.height()) > KEPT_PX;
     if is_large {
-        scale(&photo, KEPT_PX, FilterType::Triangle)
+        resized(&photo, KEPT_PX, FilterType::Triangle)
     } else {
         photo
     }
@@ -218,18 +218,31 @@ fn difference(a: &RgbImage, b: &RgbImage) -> u32 {
         .sum()
 }
 
-fn open(path: &Path) -> anyhow::Result<RgbImage> {
-    let picture = image::ImageReader::open(path)
-        .with_context(|| format!("reading {}", path.display()))?
-        .with_guessed_format()
+/// Reads a picture the way up that it was taken.
+///
+/// # Errors
+/// If it cannot be read, or is no picture.
+pub fn open(path: &Path) -> anyhow::Result<RgbImage> {
+    let reader = ImageReader::open(path)
+        .and_then(ImageReader::with_guessed_format)
         .with_context(|| format!("reading {}", path.display()))?;
-    let picture = picture
-        .decode()
-        .with_context(|| format!("{} cannot be read as a picture", path.display()))?;
-    Ok(picture.to_rgb8())
+    let decode = || {
+        let mut decoder = reader.into_decoder()?;
+        let orientation = decoder.orientation()?;
+        let mut picture = DynamicImage::from_decoder(decoder)?;
+        picture.apply_orientation(orientation);
+        Ok::<_, image::ImageError>(picture.to_rgb8())
+    };
+    decode().with_context(|| {
+        format!(
+            "{} cannot be read as a picture; wanted PNG, JPEG or WebP",
+            path.display()
+        )
+    })
 }
 
-fn scale(picture: &RgbImage, px: u32, filter: FilterType) -> RgbImage {
+/// A picture whose short side has `px` pixels.
+pub fn resized(picture: &RgbImage, px: u32, filter: FilterType) -> RgbImage {
     let (width, height) = picture.dimensions();
     let scale = f64::from(px) / f64::from(width.min(height));
     let [width, height] =

@@ -7,13 +7,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, ensure};
-use bytemuck::cast_slice;
+use bytemuck::{cast_slice, pod_collect_to_vec};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::net::plan::Size;
 use crate::net::unit::{Affine, EPSILON};
 use crate::net::{Network, Style};
+
+/// The trainer, by name and version.
+pub const TRAINED_BY: &str = concat!("impasto-train ", env!("CARGO_PKG_VERSION"));
 
 /// What is told of a style; empty where nothing is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,11 +106,7 @@ pub fn read(bytes: &[u8], name: &str, size: Size) -> anyhow::Result<(Style, Fact
             tensor.dtype(),
             tensor.shape()
         );
-        Ok(tensor
-            .data()
-            .chunks_exact(4)
-            .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-            .collect::<Vec<f32>>())
+        Ok(pod_collect_to_vec::<u8, f32>(tensor.data()))
     };
     let plan = size.plan();
     let units = plan.units.iter().map(|unit| {

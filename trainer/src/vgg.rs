@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use bytemuck::pod_collect_to_vec;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::conv::{Conv, DENSE, Then};
@@ -72,11 +73,7 @@ impl Vgg {
                 tensor.dtype(),
                 tensor.shape()
             );
-            Ok(tensor
-                .data()
-                .chunks_exact(4)
-                .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-                .collect::<Vec<f32>>())
+            Ok(pod_collect_to_vec::<u8, f32>(tensor.data()))
         };
         let layers = LAYERS.iter().map(|&(name, n_in, n_out)| {
             let weights = read(&format!("{name}.weight"), &[n_out, n_in, 3, 3])?;

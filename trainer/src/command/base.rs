@@ -1,5 +1,6 @@
 //! `impasto-train base`: one network for many styles.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -9,8 +10,8 @@ use crate::gallery::{Entry, Gallery};
 use crate::lesson::Lesson;
 use crate::net::Network;
 use crate::net::plan::Size;
-use crate::perceptual::Painting;
-use crate::photos::{self, Photos};
+use crate::output::write_whole;
+use crate::photos::Photos;
 use crate::style_file::{self, Facts};
 use crate::train::{Run, Target};
 use crate::{loss_network, onnx};
@@ -62,10 +63,8 @@ impl Base {
         let mut targets = Vec::new();
         for style in &gallery.styles {
             names.push(style.name.clone());
-            let painting =
-                photos::read_scaled(&self.paintings.join(&style.painting), style.short_side)?;
             targets.push(Target::Painting {
-                painting: Painting::new(&vgg, &painting),
+                painting: style.painting(&vgg, &self.paintings)?,
                 share: style.style,
             });
         }
@@ -91,20 +90,19 @@ impl Base {
 fn export(network: &Network, gallery: &Gallery, folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("making the folder {}", folder.display()))?;
-    let write = |name: String, bytes: &[u8]| {
-        let path = folder.join(name);
-        std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
-    };
-    write(
-        format!("{}.onnx", network.size.name()),
-        &onnx::write_template(network),
-    )?;
+    let template = folder.join(format!("{}.onnx", network.size.name()));
+    write_whole(&template, &onnx::write_template(network))?;
     for (idx, style) in network.styles.iter().enumerate() {
-        let name = format!("{}.safetensors", style.name);
+        let path = folder.join(format!("{}.safetensors", style.name));
         let entry = gallery.styles.iter().find(|entry| entry.name == style.name);
-        let existing = std::fs::read(folder.join(&name)).ok();
+        let existing = match std::fs::read(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            // Its other sizes would be lost.
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
         let bytes = style_file::write(network, idx, &facts(entry), existing.as_deref())?;
-        write(name, &bytes)?;
+        write_whole(&path, &bytes)?;
     }
     Ok(())
 }
@@ -122,7 +120,7 @@ fn facts(entry: Option<&Entry>) -> Facts {
         artist: word(|entry| &entry.artist),
         year: word(|entry| &entry.year),
         licence,
-        trained_by: format!("impasto-train {}", env!("CARGO_PKG_VERSION")),
+        trained_by: style_file::TRAINED_BY.to_owned(),
         is_mixable: true,
     }
 }

@@ -10,9 +10,10 @@ use crate::lesson::{self, Lesson};
 use crate::net::Network;
 use crate::net::plan::Size;
 use crate::onnx::{self, Precision};
-use crate::perceptual::{self, Painting, Shares};
+use crate::output::write_whole;
+use crate::perceptual::{Aim, Painting};
 use crate::photos::{self, Photos};
-use crate::style_file::Facts;
+use crate::style_file::{self, Facts};
 use crate::train::{Learns, Recipe, Run, Target};
 use crate::vgg::Vgg;
 use crate::{loss_network, shipped};
@@ -114,7 +115,7 @@ impl Learn {
             };
             lesson.give(&mut run)?;
             let bytes = onnx::write_style(&run.network, 0, &self.facts(), Precision::Half);
-            write(&path, &bytes)?;
+            write_whole(&path, &bytes)?;
             eprintln!(
                 "wrote {}; its losses and preview are in {}",
                 path.display(),
@@ -168,7 +169,7 @@ impl Learn {
             artist: String::new(),
             year: String::new(),
             licence: String::new(),
-            trained_by: format!("impasto-train {}", env!("CARGO_PKG_VERSION")),
+            trained_by: style_file::TRAINED_BY.to_owned(),
             is_mixable: !self.ends,
         }
     }
@@ -178,20 +179,13 @@ impl Learn {
 fn start(network: &mut Network, vgg: &Vgg, painting: &Painting, judge: &Photos, name: &str) {
     let convs = network.convs();
     let photos = judge.middles(256, N_COMPARED);
-    let shares = Shares {
-        content: 0.0,
-        style: 0.0,
-        roughness: 0.0,
-    };
     let distances: Vec<f64> = network
         .styles
         .par_iter()
         .map(|style| {
             let losses = photos.iter().map(|photo| {
                 let (painted, _) = network.forward(&convs, style, photo, false);
-                perceptual::losses(vgg, painting, &painted, photo, shares)
-                    .0
-                    .style
+                Aim::new(vgg, painting, photo).losses(&painted).style
             });
             losses.sum()
         })
@@ -209,17 +203,4 @@ fn name(output: &Path) -> anyhow::Result<String> {
     Ok(stem
         .with_context(|| format!("the name of {} is no UTF-8", output.display()))?
         .to_owned())
-}
-
-/// Writes beside the target and renames, so that nobody ever reads half a file.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, bytes)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .with_context(|| {
-            format!(
-                "writing {}; is there space left on the disk?",
-                path.display()
-            )
-        })
 }

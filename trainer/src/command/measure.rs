@@ -8,8 +8,7 @@ use clap::Args;
 use crate::gallery::Gallery;
 use crate::measure::measure;
 use crate::net::plan::Size;
-use crate::perceptual::Painting;
-use crate::photos::{self, Photos};
+use crate::photos::Photos;
 use crate::{loss_network, shipped};
 
 /// Pixels of a side of the squares that are cut out of photos.
@@ -46,9 +45,7 @@ impl Measure {
         println!("| style | size | content | style loss | noise gain | lattice |");
         println!("| --- | --- | --- | --- | --- | --- |");
         for entry in &gallery.styles {
-            let painting =
-                photos::read_scaled(&self.paintings.join(&entry.painting), entry.short_side)?;
-            let painting = Painting::new(&vgg, &painting);
+            let painting = entry.painting(&vgg, &self.paintings)?;
             for size in Size::ALL {
                 let network = shipped::network(size)?;
                 let style = network.styles.iter().find(|style| style.name == entry.name);

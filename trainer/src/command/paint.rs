@@ -4,14 +4,14 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
-use image::{DynamicImage, ImageDecoder as _, ImageReader, RgbImage};
+use image::RgbImage;
 
-use crate::loss_network;
 use crate::output::Output;
 use crate::paint::{Job, LEAST_PX, Progress};
 use crate::perceptual::Shares;
+use crate::{loss_network, photos};
 
 /// Time between two lines of progress where they are not shown on a terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -97,24 +97,9 @@ impl Paint {
     }
 }
 
-/// Reads a picture the way up that it was taken.
+/// Reads a picture that is large enough.
 fn read(path: &Path) -> anyhow::Result<RgbImage> {
-    let reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .with_context(|| format!("reading {}", path.display()))?;
-    let decode = || {
-        let mut decoder = reader.into_decoder()?;
-        let orientation = decoder.orientation()?;
-        let mut picture = DynamicImage::from_decoder(decoder)?;
-        picture.apply_orientation(orientation);
-        Ok::<_, image::ImageError>(picture.to_rgb8())
-    };
-    let picture = decode().with_context(|| {
-        format!(
-            "{} cannot be read as a picture; wanted PNG, JPEG or WebP",
-            path.display()
-        )
-    })?;
+    let picture = photos::open(path)?;
     let (width, height) = picture.dimensions();
     ensure!(
         width.min(height) >= LEAST_PX,

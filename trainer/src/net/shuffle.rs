@@ -2,33 +2,6 @@
 
 use crate::maps::Maps;
 
-/// Adds a border that mirrors the picture, without repeating its outermost pixels.
-pub(super) fn pad(picture: &Maps, border: usize) -> Maps {
-    let mut padded = Maps::scratch(
-        picture.height + 2 * border,
-        picture.width + 2 * border,
-        picture.n_channels,
-    );
-    let (n, stride) = (picture.n_channels, padded.stride());
-    for (y, row) in padded.values.chunks_exact_mut(stride).enumerate() {
-        for (x, pixel) in row.chunks_exact_mut(n).enumerate() {
-            let [y, x] = [
-                mirror(y, border, picture.height),
-                mirror(x, border, picture.width),
-            ];
-            pixel.copy_from_slice(picture.pixel(y, x));
-        }
-    }
-    padded
-}
-
-/// Where a place of the padded side is in a side of `len`; folded as often as it takes.
-fn mirror(at: usize, border: usize, len: usize) -> usize {
-    let period = 2 * (len - 1).max(1);
-    let at = (at + period * border.div_ceil(period) - border) % period;
-    at.min(period - at).min(len - 1)
-}
-
 /// Makes one pixel of each block of pixels, the upper left first, and adds `shift` to each value: space-to-depth.
 pub(super) fn blocks(picture: &Maps, block: usize, shift: f32) -> Maps {
     let n = picture.n_channels;
@@ -128,14 +101,6 @@ mod tests {
         assert_eq!((made.height, made.width, made.n_channels), (1, 2, 48));
         assert_eq!(made.pixel(0, 1)[..3], [11.0, 12.0, 13.0]);
         assert_eq!(pixels(&made, 4, 1.0), picture);
-    }
-
-    #[test]
-    fn borders_mirror() {
-        let padded = pad(&counted(1, 3, 1), 4);
-        assert_eq!(padded.pixel(0, 0)[0], 0.0);
-        let row: Vec<f32> = (0..11).map(|x| padded.pixel(2, x)[0]).collect();
-        assert_eq!(row, [0.0, 1.0, 2.0, 1.0, 0.0, 1.0, 2.0, 1.0, 0.0, 1.0, 2.0]);
     }
 
     #[test]

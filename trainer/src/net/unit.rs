@@ -38,7 +38,7 @@ pub struct Passed {
     /// One over the deviation of each channel.
     scale: Vec<f32>,
     /// The picture's own mean and variance, where they were used.
-    pub measured: Option<[Vec<f32>; 2]>,
+    measured: Option<[Vec<f32>; 2]>,
     output: Maps,
 }
 
@@ -70,9 +70,7 @@ impl Affine {
         let shift = shift.collect();
         [scale, shift]
     }
-}
 
-impl Affine {
     /// Sets gain and offset so that, with the statistics that this has, it does what `other` does.
     pub fn keep_paint_of(&mut self, other: &Self) {
         let [scale, shift] = other.folded();
@@ -130,8 +128,11 @@ impl Passed {
         &self.output
     }
 
-    /// Mean and variance of each channel before normalisation by `affine`, which it passed with running statistics.
-    pub fn moments_before(&self, affine: &Affine) -> [Vec<f32>; 2] {
+    /// The picture's mean and variance of each channel before normalisation by `affine`.
+    pub fn moments(&self, affine: &Affine) -> [Vec<f32>; 2] {
+        if let Some(measured) = &self.measured {
+            return measured.clone();
+        }
         let [mut mean, mut variance] = moments(&self.normal);
         for i in 0..mean.len() {
             let deviation = (affine.variance[i] + EPSILON).sqrt();

@@ -1,5 +1,6 @@
 //! The parts of an ONNX file that networks of this crate need. Field numbers are those of `onnx.proto3`.
 
+use bytemuck::{cast_slice, pod_collect_to_vec};
 use half::f16;
 use prost::Message;
 
@@ -173,8 +174,7 @@ impl Attribute {
 impl Constant {
     /// A constant of f32.
     pub(super) fn full(name: &str, dims: &[usize], values: &[f32]) -> Self {
-        let raw = values.iter().flat_map(|value| value.to_le_bytes());
-        Self::of(name, dims, element::F32, raw.collect())
+        Self::of(name, dims, element::F32, cast_slice(values).to_vec())
     }
 
     /// A constant of float16; values are rounded.
@@ -199,11 +199,7 @@ impl Constant {
     pub(super) fn values(&self) -> Option<Vec<f32>> {
         Some(match self.element {
             element::F32 if self.raw.is_empty() => self.floats.clone(),
-            element::F32 => self
-                .raw
-                .chunks_exact(4)
-                .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-                .collect(),
+            element::F32 => pod_collect_to_vec(&self.raw),
             element::F16 if self.raw.is_empty() => self
                 .words
                 .iter()

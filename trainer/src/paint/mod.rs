@@ -5,9 +5,8 @@ use image::RgbImage;
 use image::imageops::{self, FilterType};
 
 use crate::lbfgs;
-use crate::maps::Maps;
-use crate::perceptual::{self, Painting, Shares};
-use crate::photos::{maps, picture};
+use crate::perceptual::{Aim, Painting, Shares};
+use crate::photos::{maps, picture, resized};
 use crate::random::Random;
 use crate::vgg::Vgg;
 
@@ -62,9 +61,12 @@ impl Job<'_> {
         let mut painted: Option<RgbImage> = None;
         for (idx, &scale) in sizes.iter().enumerate() {
             let size_px = scaled_px(self.size_px, scale);
-            let photo = scaled(self.photo, size_px);
+            let photo = resized(self.photo, size_px, FilterType::Lanczos3);
             let strokes_px = scaled_px(self.strokes_px, scale).max(LEAST_PX);
-            let painting = Painting::new(vgg, &maps(&scaled(self.painting, strokes_px)));
+            let painting = Painting::new(
+                vgg,
+                &maps(&resized(self.painting, strokes_px, FilterType::Lanczos3)),
+            );
             let start = match painted.take() {
                 None => photo.clone(),
                 Some(painted) => grown(&painted, &photo),
@@ -83,7 +85,7 @@ impl Job<'_> {
             painted = Some(finished);
             before += scale * scale;
         }
-        painted.unwrap_or_else(|| scaled(self.photo, self.size_px))
+        painted.unwrap_or_else(|| resized(self.photo, self.size_px, FilterType::Lanczos3))
     }
 
     /// Paints at one scale.
@@ -96,7 +98,7 @@ impl Job<'_> {
         random: &mut Random,
         mut each: impl FnMut(f64),
     ) -> RgbImage {
-        let [mut at, photo] = [start, photo].map(|picture| mirrored(&maps(picture), MARGIN));
+        let [mut at, photo] = [start, photo].map(|picture| maps(picture).mirrored(MARGIN));
         let mut n_done = 0;
         while n_done < self.n_steps {
             let n_steps = STEPS_A_LOOK.min(self.n_steps - n_done);
@@ -105,10 +107,10 @@ impl Job<'_> {
             let wanted = photo.crop(top, left, height, width);
             let mut seen = at.crop(top, left, height, width);
             let mut values = seen.values.clone();
+            let aim = Aim::new(vgg, painting, &wanted);
             let loss = |values: &[f32]| {
                 seen.values.copy_from_slice(values);
-                let (losses, gradient) =
-                    perceptual::losses(vgg, painting, &seen, &wanted, self.shares);
+                let (losses, gradient) = aim.gradient(&seen, self.shares);
                 let total = f64::from(self.shares.content) * losses.content
                     + f64::from(self.shares.style) * losses.style
                     + f64::from(self.shares.roughness) * losses.roughness;
@@ -132,15 +134,6 @@ fn scaled_px(px: u32, scale: f64) -> u32 {
     (f64::from(px) * scale).round() as u32
 }
 
-/// A picture whose short side has `px` pixels.
-fn scaled(picture: &RgbImage, px: u32) -> RgbImage {
-    let (width, height) = picture.dimensions();
-    let scale = f64::from(px) / f64::from(width.min(height));
-    let [width, height] =
-        [width, height].map(|side| (f64::from(side) * scale).round().max(1.0) as u32);
-    imageops::resize(picture, width, height, FilterType::Lanczos3)
-}
-
 /// A painted picture in the size of `photo`.
 fn grown(painted: &RgbImage, photo: &RgbImage) -> RgbImage {
     imageops::resize(
@@ -151,51 +144,19 @@ fn grown(painted: &RgbImage, photo: &RgbImage) -> RgbImage {
     )
 }
 
-/// Adds a border that mirrors the picture.
-fn mirrored(picture: &Maps, border: usize) -> Maps {
-    let mirror = |at: usize, len: usize| {
-        let at = at.abs_diff(border);
-        at.min((2 * len - 2).saturating_sub(at)).min(len - 1)
-    };
-    let mut wide = Maps::zeros(
-        picture.height + 2 * border,
-        picture.width + 2 * border,
-        picture.n_channels,
-    );
-    let (n, stride) = (picture.n_channels, wide.stride());
-    for (y, row) in wide.values.chunks_exact_mut(stride).enumerate() {
-        for (x, pixel) in row.chunks_exact_mut(n).enumerate() {
-            pixel.copy_from_slice(
-                picture.pixel(mirror(y, picture.height), mirror(x, picture.width)),
-            );
-        }
-    }
-    wide
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn borders_mirror() {
-        let picture = Maps {
-            height: 1,
-            width: 4,
-            n_channels: 1,
-            values: vec![0.0, 1.0, 2.0, 3.0],
-        };
-        let wide = mirrored(&picture, 2);
-        let row: Vec<f32> = (0..8).map(|x| wide.pixel(2, x)[0]).collect();
-        assert_eq!(row, [2.0, 1.0, 0.0, 1.0, 2.0, 3.0, 2.0, 1.0]);
-    }
-
-    #[test]
     fn the_short_side_gets_the_size() {
         let picture = RgbImage::new(300, 200);
-        assert_eq!(scaled(&picture, 50).dimensions(), (75, 50));
         assert_eq!(
-            grown(&scaled(&picture, 50), &picture).dimensions(),
+            resized(&picture, 50, FilterType::Lanczos3).dimensions(),
+            (75, 50)
+        );
+        assert_eq!(
+            grown(&resized(&picture, 50, FilterType::Lanczos3), &picture).dimensions(),
             (300, 200)
         );
     }

@@ -4,23 +4,19 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use bytemuck::{cast_slice, pod_collect_to_vec};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
 
 use super::{Recipe, Run};
 use crate::adam::Moments;
+use crate::output::write_whole;
 
-/// Writes beside the target and renames, so that nobody ever reads half a file.
+/// Writes all of it.
 pub(super) fn write(path: &Path, run: &mut Run) -> anyhow::Result<()> {
     let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
     visit(run, &mut |name, values| {
-        parts.push((
-            name,
-            values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
-        ));
+        parts.push((name, cast_slice(values).to_vec()));
         Ok(())
     })?;
     let views = parts.iter().map(|(name, bytes)| {
@@ -36,15 +32,7 @@ pub(super) fn write(path: &Path, run: &mut Run) -> anyhow::Result<()> {
         ("n_steps".to_owned(), run.n_steps.to_string()),
         ("is_frozen".to_owned(), run.is_frozen.to_string()),
     ]);
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, serialize(views, Some(facts))?)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .with_context(|| {
-            format!(
-                "writing {}; is there space left on the disk?",
-                path.display()
-            )
-        })
+    write_whole(path, &serialize(views, Some(facts))?)
 }
 
 /// Reads what [`write()`] wrote for the same network and recipe.
@@ -76,10 +64,7 @@ pub(super) fn read(path: &Path, run: &mut Run) -> anyhow::Result<()> {
         let tensor = file
             .tensor(&name)
             .with_context(|| other("other styles or layers"))?;
-        let words = tensor.data().chunks_exact(4);
-        let found: Vec<f32> = words
-            .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-            .collect();
+        let found: Vec<f32> = pod_collect_to_vec(tensor.data());
         // Moments grow at their first step; all else has its length from the start.
         ensure!(
             values.is_empty() || values.len() == found.len(),

@@ -14,7 +14,6 @@ use rayon::prelude::*;
 pub use self::sample::Report;
 use self::sample::Sample;
 use crate::adam::Moments;
-use crate::maps::Maps;
 use crate::net::unit::{AffineGradient, EPSILON};
 use crate::net::{Gradients, Network, Style};
 use crate::photos::Photos;
@@ -116,72 +115,42 @@ impl Run {
     /// Writes folded styles anew, as gain and offset of what is normalised by the statistics of photos, which learn
     /// well; what the network paints stays the same.
     pub fn calibrate(&mut self, photos: &Photos) {
-        let convs = self.network.convs();
-        let network = &self.network;
-        let measured: Vec<Style> = network
-            .styles
-            .iter()
-            .enumerate()
-            .map(|(style_idx, style)| {
-                let moments = self.measure(
-                    style_idx,
-                    |photo| {
-                        network
-                            .forward(&convs, style, photo, false)
-                            .1
-                            .moments_before(style)
-                    },
-                    photos,
-                );
-                let mut calibrated = style.with_moments(&moments);
-                for (affine, old) in calibrated.units.iter_mut().zip(&style.units) {
-                    affine.keep_paint_of(old);
-                }
-                calibrated
-            })
-            .collect();
-        self.network.styles = measured;
         self.is_frozen = true;
+        let mut measured = self.measured(photos);
+        for (style, old) in measured.iter_mut().zip(&self.network.styles) {
+            for (affine, old) in style.units.iter_mut().zip(&old.units) {
+                affine.keep_paint_of(old);
+            }
+        }
+        self.network.styles = measured;
         self.forget();
-    }
-
-    /// What `of` makes of each of some photos.
-    fn measure<T: Send>(
-        &self,
-        style_idx: usize,
-        of: impl Fn(&Maps) -> T + Sync,
-        photos: &Photos,
-    ) -> Vec<T> {
-        let photo = |idx: usize| {
-            let mut random = Random::of(&[self.recipe.seed, 2, style_idx as u64, idx as u64]);
-            photos.crop(MEASURED_PX, &mut random)
-        };
-        (0..N_MEASURED)
-            .into_par_iter()
-            .map(|idx| of(&photo(idx)))
-            .collect()
     }
 
     /// Replaces normalisation by what it comes to on average over photos (the start of a fine-tune without it).
     pub fn freeze(&mut self, photos: &Photos) {
-        let convs = self.network.convs();
-        let network = &self.network;
-        let measured: Vec<Style> = network
-            .styles
-            .iter()
-            .enumerate()
-            .map(|(style_idx, style)| {
-                let moments = self.measure(
-                    style_idx,
-                    |photo| network.forward(&convs, style, photo, true).1.moments(),
-                    photos,
-                );
-                style.with_moments(&moments)
-            })
-            .collect();
-        self.network.styles = measured;
+        self.network.styles = self.measured(photos);
         self.is_frozen = true;
         self.forget();
+    }
+
+    /// The styles with the statistics of some photos in place of their own.
+    fn measured(&self, photos: &Photos) -> Vec<Style> {
+        let convs = self.network.convs();
+        let of_photo = |style_idx: usize, idx: usize| {
+            let mut random = Random::of(&[self.recipe.seed, 2, style_idx as u64, idx as u64]);
+            let photo = photos.crop(MEASURED_PX, &mut random);
+            let style = &self.network.styles[style_idx];
+            let (_, trace) = self.network.forward(&convs, style, &photo, !self.is_frozen);
+            self.network.moments(style, &trace)
+        };
+        let styles = self.network.styles.iter().enumerate();
+        styles
+            .map(|(style_idx, style)| {
+                let photos = (0..N_MEASURED).into_par_iter();
+                let moments: Vec<_> = photos.map(|idx| of_photo(style_idx, idx)).collect();
+                style.with_moments(&moments)
+            })
+            .collect()
     }
 
     /// Each style once in a random order, then again in another.
@@ -238,6 +207,7 @@ impl Run {
                 offsets.step(&mut affine.offset, &sum.offset, AFFINE * rate);
             }
         }
+        self.network.level_blocks(self.recipe.learns_weights());
     }
 
     /// Drops what is remembered of earlier gradients.
@@ -292,7 +262,7 @@ mod tests {
     fn small(learns: Learns) -> (Run, Vgg, Photos, Vec<Target>) {
         let recipe = Recipe {
             batch: 2,
-            crop: 32,
+            crop: [32; 2],
             n_live: 3,
             n_frozen: 3,
             learns,

@@ -37,8 +37,8 @@ pub struct Recipe {
     pub seed: u64,
     /// Crops in a step.
     pub batch: usize,
-    /// Pixels of a side of a crop, a multiple of 8.
-    pub crop: u32,
+    /// Pixels of a side of a crop, a multiple of 8, in both parts.
+    pub crop: [u32; 2],
     /// Steps with the statistics of each crop.
     pub n_live: usize,
     /// Steps with frozen statistics.
@@ -62,13 +62,13 @@ impl Default for Recipe {
         Self {
             seed: 1,
             batch: 4,
-            crop: 192,
+            crop: [128, 192],
             n_live: 1400,
             n_frozen: 900,
             rate_live: [2e-3, 2e-4],
             rate_frozen: [1.2e-3, 2e-5],
-            stability: [2.0, 10.0],
-            lattice: 300.0,
+            stability: [5.0, 20.0],
+            lattice: 1000.0,
             roughness: 1.0,
             learns: Learns::All,
         }

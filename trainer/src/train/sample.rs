@@ -4,7 +4,7 @@ use super::{Run, Target, pattern};
 use crate::conv::Conv;
 use crate::maps::Maps;
 use crate::net::Gradients;
-use crate::perceptual::{self, Losses, Shares};
+use crate::perceptual::{Aim, Losses, Shares};
 use crate::photos::Photos;
 use crate::random::Random;
 use crate::vgg::Vgg;
@@ -68,7 +68,7 @@ impl Sample<'_> {
         let network = &self.run.network;
         let style = &network.styles[self.style];
         let live = !self.run.is_frozen;
-        let side = recipe.crop as usize;
+        let side = recipe.crop[usize::from(!live)] as usize;
         let wide = side + 2 * MARGIN;
         let scene = self.photos.crop((wide + 2 * SHIFT) as u32, random);
         let photo = scene.crop(MARGIN + SHIFT, MARGIN + SHIFT, side, side);
@@ -82,7 +82,7 @@ impl Sample<'_> {
         self.judge(&painted, &photo, random, &mut report, &mut gradient);
         report.lattice += pattern::lattice(&painted, recipe.lattice, &mut gradient);
 
-        let stability = recipe.stability[usize::from(self.run.is_frozen)];
+        let stability = recipe.stability[usize::from(!live)];
         if stability > 0.0 {
             let [dy, dx] = [0; 2].map(|_| random.below(2 * SHIFT + 1));
             // It ends where its crop does, as a frame does: what is painted there is to be no different.
@@ -146,7 +146,7 @@ impl Sample<'_> {
                     roughness: self.run.recipe.roughness,
                 };
                 let (losses, by_crop) =
-                    perceptual::losses(self.vgg, painting, &crop(painted), &crop(photo), shares);
+                    Aim::new(self.vgg, painting, &crop(photo)).gradient(&crop(painted), shares);
                 report.losses = losses;
                 report.n_painted = 1;
                 gradient.add_at(top, left, &by_crop);
