@@ -6,7 +6,14 @@ use anyhow::bail;
 const PACKAGES: &[(&str, &[&str])] = &[
     (
         "libgstreamer1.0-0",
-        &["filesrc", "filesink", "fakesink", "queue", "capsfilter"],
+        &[
+            "filesrc",
+            "filesink",
+            "fakesink",
+            "queue",
+            "capsfilter",
+            "identity",
+        ],
     ),
     (
         "gstreamer1.0-plugins-base",
@@ -22,6 +29,11 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "appsink",
             "opusdec",
             "vorbisdec",
+            "decodebin",
+            "uridecodebin",
+            "videorate",
+            "videoscale",
+            "audiotestsrc",
         ],
     ),
     (
@@ -46,6 +58,12 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "ac3parse",
             "mpegaudioparse",
             "flacparse",
+            "v4l2src",
+            "v4l2sink",
+            "udpsink",
+            "flvmux",
+            "autovideosink",
+            "pulsesrc",
         ],
     ),
     (
@@ -60,9 +78,14 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "x265enc",
             "voaacenc",
             "tsdemux",
+            "mpegtsmux",
+            "srtsink",
+            "rtmp2sink",
         ],
     ),
     ("gstreamer1.0-plugins-ugly", &["x264enc"]),
+    ("gstreamer1.0-alsa", &["alsasrc"]),
+    ("gstreamer1.0-pipewire", &["pipewiresrc", "pipewiresink"]),
     (
         "gstreamer1.0-libav",
         &["avenc_aac", "avdec_h264", "avdec_h265", "avdec_aac"],

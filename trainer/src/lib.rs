@@ -10,6 +10,7 @@ pub mod lesson;
 pub mod loss_network;
 pub mod maps;
 pub mod measure;
+pub mod muon;
 pub mod net;
 pub mod onnx;
 pub mod output;

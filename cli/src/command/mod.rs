@@ -4,6 +4,7 @@ mod bench;
 mod doctor;
 mod evaluate;
 mod image;
+mod live;
 mod styles;
 mod video;
 
@@ -14,6 +15,7 @@ use clap::Subcommand;
 pub enum Command {
     Video(video::Video),
     Image(image::Image),
+    Live(live::Live),
     Styles(styles::Styles),
     Doctor(doctor::Doctor),
     Bench(bench::Bench),
@@ -29,6 +31,7 @@ impl Command {
         match self {
             Self::Video(video) => video.run(),
             Self::Image(image) => image.run(),
+            Self::Live(live) => live.run(),
             Self::Styles(styles) => styles.run(),
             Self::Doctor(doctor) => doctor.run(),
             Self::Bench(bench) => bench.run(),

@@ -21,7 +21,7 @@ mod tracks;
 pub use container::Container;
 pub use encoder::{Codec, Video};
 pub use meter::Meter;
-pub use pipeline::{Painting, Plan};
+pub use pipeline::{Painting, Plan, chain};
 pub use probe::{Clip, probe};
 pub use progress::{Progress, rounded, seconds};
 pub use run::run;

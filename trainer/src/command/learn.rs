@@ -147,7 +147,7 @@ impl Learn {
             seed: self.seed,
             n_live: 0,
             n_frozen: self.steps as usize,
-            rate_frozen: [2e-3, 5e-5],
+            rate_frozen: [0.03, 0.001],
             learns: if self.ends {
                 Learns::Ends
             } else {

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 pub use self::sample::Report;
 use self::sample::Sample;
 use crate::adam::Moments;
+use crate::muon;
 use crate::net::unit::{AffineGradient, EPSILON};
 use crate::net::{Gradients, Network, Style};
 use crate::photos::Photos;
@@ -22,8 +23,8 @@ use crate::vgg::Vgg;
 
 /// Largest length of a gradient by all weights together; longer ones are shortened to it.
 const LONGEST: f32 = 5.0;
-/// Rate of gains and offsets beside that of weights: they alone tell styles apart, and a batch has few of each.
-const AFFINE: f32 = 4.0;
+/// Part of the rate that the last convolution learns at. It is not normalised: its weights' length is the contrast.
+const HEAD: f32 = 0.05;
 /// Pixels of a side of the crops that statistics are measured on: large enough that borders count little.
 const MEASURED_PX: u32 = 320;
 /// Photos of each style whose statistics are measured when they are frozen.
@@ -185,7 +186,13 @@ impl Run {
         for (idx, gradient) in sum.weights.iter_mut().enumerate() {
             if self.recipe.learns_unit(idx, self.network.plan.units.len()) {
                 gradient.iter_mut().for_each(|value| *value *= shorter);
-                self.weights[idx].step(&mut self.network.weights[idx], gradient, rate);
+                let unit = &self.network.plan.units[idx];
+                let (moments, weights) = (&mut self.weights[idx], &mut self.network.weights[idx]);
+                if unit.norm {
+                    muon::step(moments, weights, gradient, unit.n_out, rate);
+                } else {
+                    moments.step(weights, gradient, HEAD * rate);
+                }
             }
         }
         for (style_idx, style) in self.network.styles.iter_mut().enumerate() {
@@ -203,8 +210,8 @@ impl Run {
                     crate::maps::add(&mut sum.gain, &gradients.units[unit_idx].gain);
                     crate::maps::add(&mut sum.offset, &gradients.units[unit_idx].offset);
                 }
-                gains.step(&mut affine.gain, &sum.gain, AFFINE * rate);
-                offsets.step(&mut affine.offset, &sum.offset, AFFINE * rate);
+                gains.step(&mut affine.gain, &sum.gain, rate);
+                offsets.step(&mut affine.offset, &sum.offset, rate);
             }
         }
         self.network.level_blocks(self.recipe.learns_weights());
@@ -262,7 +269,7 @@ mod tests {
     fn small(learns: Learns) -> (Run, Vgg, Photos, Vec<Target>) {
         let recipe = Recipe {
             batch: 2,
-            crop: [32; 2],
+            crop: 32,
             n_live: 3,
             n_frozen: 3,
             learns,

@@ -37,13 +37,13 @@ pub struct Recipe {
     pub seed: u64,
     /// Crops in a step.
     pub batch: usize,
-    /// Pixels of a side of a crop, a multiple of 8, in both parts.
-    pub crop: [u32; 2],
+    /// Pixels of a side of a crop, a multiple of 8.
+    pub crop: u32,
     /// Steps with the statistics of each crop.
     pub n_live: usize,
     /// Steps with frozen statistics.
     pub n_frozen: usize,
-    /// Rates of the first part, at its start and end.
+    /// Rates of the first part, at its start and end: of gains and offsets, and of weights as part of their length.
     pub rate_live: [f32; 2],
     /// Rates of the second part.
     pub rate_frozen: [f32; 2],
@@ -61,13 +61,13 @@ impl Default for Recipe {
     fn default() -> Self {
         Self {
             seed: 1,
-            batch: 4,
-            crop: [128, 192],
-            n_live: 1400,
-            n_frozen: 900,
-            rate_live: [2e-3, 2e-4],
-            rate_frozen: [1.2e-3, 2e-5],
-            stability: [5.0, 20.0],
+            batch: 2,
+            crop: 192,
+            n_live: 2500,
+            n_frozen: 2500,
+            rate_live: [0.04, 0.004],
+            rate_frozen: [0.02, 0.0004],
+            stability: [0.0, 20.0],
             lattice: 1000.0,
             roughness: 1.0,
             learns: Learns::All,
@@ -114,10 +114,10 @@ mod tests {
             n_frozen: 100,
             ..Recipe::default()
         };
-        assert!(recipe.rate(0) < 1e-4);
-        assert!((recipe.rate(50) - 2e-3).abs() < 5e-4);
-        assert!(recipe.rate(199) < 2.1e-4);
-        assert!(recipe.rate(200) < 1e-4 && recipe.rate(250) > 5e-4);
-        assert!(recipe.rate(299) < 3e-5);
+        assert!(recipe.rate(0) < 2e-3);
+        assert!((recipe.rate(50) - 0.04).abs() < 0.01);
+        assert!(recipe.rate(199) < 0.0042);
+        assert!(recipe.rate(200) < 1e-3 && recipe.rate(250) > 0.005);
+        assert!(recipe.rate(299) < 5e-4);
     }
 }

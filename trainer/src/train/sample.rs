@@ -68,7 +68,7 @@ impl Sample<'_> {
         let network = &self.run.network;
         let style = &network.styles[self.style];
         let live = !self.run.is_frozen;
-        let side = recipe.crop[usize::from(!live)] as usize;
+        let side = recipe.crop as usize;
         let wide = side + 2 * MARGIN;
         let scene = self.photos.crop((wide + 2 * SHIFT) as u32, random);
         let photo = scene.crop(MARGIN + SHIFT, MARGIN + SHIFT, side, side);

@@ -1,0 +1,131 @@
+//! `impasto live`: paints a camera, or anything that plays, as it comes.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::args::{SteadyArgs, StyleArgs};
+use crate::live::{self, Meters, Sink, Sound, Source, Wish};
+use crate::{interrupt, report};
+
+/// Paints a camera, or anything that plays, as it comes.
+///
+/// Runs until Ctrl-C. What fails on the way is tried again: a camera that is pulled out, a server that goes away. While no
+/// frames come, the viewers see a still card.
+///
+/// Paint the camera into a window, or the test picture into a stream:
+///
+///     impasto live
+///     impasto live --from test --to 'srt://:9000?mode=listener'
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub struct Live {
+    /// What to paint: `camera`, `/dev/videoN`, `pipewire` (or `pipewire:NAME`), `test`, a film (over and over), or an
+    /// address: rtsp, srt, udp, rtmp, http
+    #[arg(long, value_name = "SOURCE", default_value = "camera")]
+    from: Source,
+
+    /// Where the painting goes, once for each: `window`, `pipewire` (a camera for all PipeWire clients),
+    /// `v4l2:/dev/videoN` (v4l2loopback), `srt://HOST:PORT`, `udp://HOST:PORT`, `rtmp://SERVER/...`, or a recording:
+    /// .mkv, .mp4, .ts
+    #[arg(long, value_name = "SINK", default_value = "window")]
+    to: Vec<Sink>,
+
+    /// Where sound comes from: `source`, `none`, `pulse`, `pipewire`, or an ALSA device such as `hw:1`
+    #[arg(long, value_name = "SOUND", default_value = "source")]
+    audio: Sound,
+
+    /// Size of the frames; without it, the source's own, at most 1280x720
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
+    size: Option<(i32, i32)>,
+
+    /// Frames a second; without it, the source's own, at most 30
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=240))]
+    fps: Option<i32>,
+
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    stop_after: Option<u32>,
+
+    #[command(flatten)]
+    style: StyleArgs,
+
+    #[command(flatten)]
+    steady: SteadyArgs,
+
+    /// Print how it goes as lines of JSON on standard output
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+}
+
+impl Live {
+    /// Paints until it is stopped.
+    ///
+    /// # Errors
+    /// What cannot work from the start, or an error of the painter.
+    pub fn run(self) -> anyhow::Result<()> {
+        interrupt::watch()?;
+        super::start_gstreamer()?;
+        // What is wrong with the style is told before anything is opened.
+        self.style.model()?;
+        let mut before: Option<Meters> = None;
+        let mut tell = |meters: &Meters| {
+            if self.json {
+                return report::json(meters);
+            }
+            eprintln!("{}", line(before.as_ref(), meters));
+            before = Some(meters.clone());
+            Ok(())
+        };
+        live::run(live::Live {
+            source: self.from,
+            sound: self.audio,
+            sinks: self.to,
+            wish: Wish {
+                size: self.size,
+                fps: self.fps,
+            },
+            style: &self.style,
+            steady: &self.steady,
+            stop_after: self
+                .stop_after
+                .map(|seconds| Duration::from_secs(seconds.into())),
+            tell: &mut tell,
+        })
+    }
+}
+
+/// How it has gone since the last line.
+fn line(before: Option<&Meters>, meters: &Meters) -> String {
+    let since = |of: fn(&Meters) -> u64| of(meters) - before.map_or(0, of);
+    let seconds = meters.seconds - before.map_or(0.0, |before| before.seconds);
+    format!(
+        "{:.0} s: {:.1} fps, {} left out, {} repeated, {} cards, {}",
+        meters.seconds,
+        since(|meters| meters.frames_out) as f64 / seconds.max(0.001),
+        since(|meters| meters.frames_left_out),
+        since(|meters| meters.frames_reused),
+        since(|meters| meters.cards),
+        meters.quality
+    )
+}
+
+fn size(text: &str) -> Result<(i32, i32), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (16..=8192).contains(side));
+    text.split_once('x')
+        .and_then(|(width, height)| Some((side(width)?, side(height)?)))
+        .ok_or_else(|| "wanted WIDTHxHEIGHT, each from 16 to 8192, such as 1280x720".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(size("640x360"), Ok((640, 360)));
+        for text in ["640", "x", "640x8", "0x0", "-1x100", "640x99999"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

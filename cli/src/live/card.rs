@@ -1,0 +1,68 @@
+//! The picture that stands in for frames that do not come, with a word on it.
+
+use font8x8::{BASIC_FONTS, UnicodeFonts};
+
+use super::format::Format;
+
+/// Luma of the ground and of the letters.
+const GROUND: u8 = 32;
+const LETTERS: u8 = 200;
+/// Chroma without colour.
+const GREY: u8 = 128;
+/// Pixels of a side of a letter, before it is enlarged.
+const LETTER: usize = 8;
+
+/// A frame of a format, I420, that says `text`.
+pub fn card(format: Format, text: &str) -> gst::Buffer {
+    let info = gst_video::VideoInfo::from_caps(&format.caps()).expect("caps of a format are whole");
+    let mut bytes = vec![GREY; info.size()];
+    let (width, height) = (format.width as usize, format.height as usize);
+    let stride = info.stride()[0] as usize;
+    bytes[..stride * height].fill(GROUND);
+    let n_letters = text.chars().count().max(1);
+    // Three quarters of the width, and no more than a tenth of the height.
+    let scale = (width * 3 / 4 / (n_letters * LETTER))
+        .min(height / (10 * LETTER))
+        .max(1);
+    let top = height.saturating_sub(scale * LETTER) / 2;
+    let left = width.saturating_sub(scale * LETTER * n_letters) / 2;
+    for (idx, letter) in text.chars().enumerate() {
+        let rows = BASIC_FONTS.get(letter).unwrap_or_default();
+        for (y, x) in (0..scale * LETTER).flat_map(|y| (0..scale * LETTER).map(move |x| (y, x))) {
+            let is_set = rows[y / scale] >> (x / scale) & 1 == 1;
+            let (y, x) = (top + y, left + idx * scale * LETTER + x);
+            if is_set && y < height && x < width {
+                bytes[y * stride + x] = LETTERS;
+            }
+        }
+    }
+    gst::Buffer::from_slice(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_stand_in_the_middle_of_every_size() {
+        gst::init().unwrap();
+        for (width, height) in [(640, 360), (16, 16), (1280, 720), (98, 1080)] {
+            let format = Format {
+                width,
+                height,
+                fps: 30,
+            };
+            let buffer = card(format, "camera lost");
+            let bytes = buffer.map_readable().unwrap();
+            let info = gst_video::VideoInfo::from_caps(&format.caps()).unwrap();
+            assert_eq!(bytes.len(), info.size());
+            let stride = info.stride()[0] as usize;
+            let lit: Vec<usize> = (0..height as usize)
+                .filter(|y| bytes[y * stride..][..width as usize].contains(&LETTERS))
+                .collect();
+            assert!(!lit.is_empty());
+            let middle = (lit[0] + lit[lit.len() - 1]) / 2;
+            assert!(middle.abs_diff(height as usize / 2) <= height as usize / 20 + 4);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Painting live: source → painter → sinks, for hours.
+//!
+//! Source, painter and every sink are pipelines of their own on one clock ([`time`]), so that a camera that is pulled out
+//! or a server that goes away takes nothing else down: what fails is built anew ([`line`]). Frames and sound go from one
+//! to the next through a [`relay`]; where no frames come, a still card ([`card`]) stands in for them, and silence for
+//! sound ([`sound`]). `run` ties it together and watches.
+
+mod card;
+mod format;
+mod line;
+mod relay;
+mod run;
+mod sink;
+mod sound;
+mod source;
+mod time;
+
+pub use format::Wish;
+pub use run::{Live, Meters, run};
+pub use sink::Sink;
+pub use source::{Sound, Source};

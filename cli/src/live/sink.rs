@@ -1,0 +1,406 @@
+//! Where the painting goes.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use gst::prelude::*;
+use gst_app::{AppLeakyType, AppSrc};
+
+use super::format::Format;
+use super::line::Build;
+use super::relay::Relay;
+use super::sound;
+use super::time::Time;
+use crate::packages::{has, make};
+use crate::video::chain;
+
+/// Bits that a pixel gets of the encoder: brush strokes need more than photos do.
+const BITS_A_PIXEL: f64 = 0.15;
+/// Bits a second of sound.
+const SOUND_BITS: i32 = 128_000;
+/// Seconds between pictures that a new watcher can start with.
+const SECONDS_A_KEY: i32 = 2;
+/// How long a muxer waits for the slower of frames and sound.
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+/// Frames or pieces of sound that wait for a sink; older ones are dropped.
+const WAITING: u64 = 60;
+
+/// Where the painting goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// A window of this screen.
+    Window,
+    /// A camera that every PipeWire client sees.
+    PipeWire,
+    /// A virtual camera: a device of v4l2loopback.
+    V4l2(PathBuf),
+    /// An MPEG transport stream over SRT.
+    Srt(String),
+    /// An MPEG transport stream over UDP: host and port.
+    Udp(String, u16),
+    /// A server that takes RTMP.
+    Rtmp(String),
+    /// A recording: .mkv, .mp4 or .ts.
+    File(PathBuf),
+}
+
+impl FromStr for Sink {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = |text: &str| {
+            let extension = Path::new(text).extension().and_then(|found| found.to_str());
+            match muxer_of(extension.unwrap_or_default()) {
+                Some(_) => Ok(Self::File(text.into())),
+                None => Err("wanted window, pipewire, v4l2:/dev/videoN, srt://, udp://, rtmp:// or a file .mkv, .mp4 or .ts".to_owned()),
+            }
+        };
+        if let Some(device) = text.strip_prefix("v4l2:") {
+            return Ok(Self::V4l2(device.into()));
+        }
+        match (text, text.split_once("://")) {
+            ("window", _) => Ok(Self::Window),
+            ("pipewire", _) => Ok(Self::PipeWire),
+            (_, Some(("srt", _))) => Ok(Self::Srt(text.to_owned())),
+            (_, Some(("rtmp" | "rtmps", _))) => Ok(Self::Rtmp(text.to_owned())),
+            (_, Some(("udp", rest))) => rest
+                .rsplit_once(':')
+                .and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)))
+                .filter(|(host, _)| !host.is_empty())
+                .map(|(host, port)| Self::Udp(host, port))
+                .ok_or_else(|| "wanted udp://HOST:PORT".to_owned()),
+            (_, Some(("file", rest))) => path(rest),
+            _ => path(text),
+        }
+    }
+}
+
+impl std::fmt::Display for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Window => write!(f, "the window"),
+            Self::PipeWire => write!(f, "PipeWire"),
+            Self::V4l2(path) | Self::File(path) => write!(f, "{}", path.display()),
+            Self::Srt(address) | Self::Rtmp(address) => write!(f, "{address}"),
+            Self::Udp(host, port) => write!(f, "udp://{host}:{port}"),
+        }
+    }
+}
+
+impl Sink {
+    /// Refuses what can never work.
+    ///
+    /// # Errors
+    /// If a device is not there, or a file is, or its folder is not.
+    pub fn check(&self) -> anyhow::Result<()> {
+        match self {
+            Self::V4l2(device) => ensure!(
+                device.exists(),
+                "there is no device {0}; `sudo modprobe v4l2loopback exclusive_caps=1` makes one, and `v4l2-ctl \
+                 --list-devices` tells its name",
+                device.display()
+            ),
+            Self::File(path) => {
+                ensure!(
+                    !path.exists(),
+                    "{} exists; name another file, or remove it",
+                    path.display()
+                );
+                let folder = path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or(Path::new("."));
+                ensure!(
+                    folder.is_dir(),
+                    "the folder {} does not exist; make it first",
+                    folder.display()
+                );
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the program is over when this ends: a window that is closed.
+    pub fn is_all(&self) -> bool {
+        *self == Self::Window
+    }
+
+    /// Whether it is made once and not again: what was recorded would be overwritten.
+    pub fn is_once(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// What joins frames and sound, for sinks that carry sound.
+    fn muxer(&self) -> Option<&'static str> {
+        match self {
+            Self::Window | Self::PipeWire | Self::V4l2(_) => None,
+            Self::Srt(_) | Self::Udp(..) => Some("mpegtsmux"),
+            Self::Rtmp(_) => Some("flvmux"),
+            Self::File(path) => muxer_of(path.extension()?.to_str()?),
+        }
+    }
+
+    /// Whether it gets sound: where there is none, RTMP servers want silence.
+    fn wants_sound(&self, is_there: bool) -> bool {
+        self.muxer().is_some() && (is_there || matches!(self, Self::Rtmp(_)))
+    }
+
+    /// The last elements.
+    fn ends(&self, format: Format) -> anyhow::Result<Vec<gst::Element>> {
+        let ends = match self {
+            Self::Window => vec![make("autovideosink")?],
+            Self::PipeWire => vec![pipewire()?],
+            Self::V4l2(device) => {
+                // What v4l2loopback gets first is what its readers see for as long as it lives.
+                let filter = make("capsfilter")?;
+                let caps = gst::Caps::builder("video/x-raw")
+                    .field("format", "YUY2")
+                    .field("framerate", gst::Fraction::new(format.fps, 1));
+                filter.set_property("caps", caps.build());
+                // It cannot take memory that others allocated its way.
+                let identity = make("identity")?;
+                identity.set_property("drop-allocation", true);
+                let sink = make("v4l2sink")?;
+                sink.set_property("device", device.to_string_lossy().as_ref());
+                vec![filter, identity, sink]
+            }
+            Self::Srt(address) => {
+                let sink = make("srtsink")?;
+                sink.set_property("uri", address);
+                sink.set_property("wait-for-connection", false);
+                vec![sink]
+            }
+            Self::Udp(host, port) => {
+                let sink = make("udpsink")?;
+                sink.set_property("host", host);
+                sink.set_property("port", i32::from(*port));
+                vec![sink]
+            }
+            Self::Rtmp(address) => {
+                let sink = make("rtmp2sink")?;
+                sink.set_property("location", address);
+                vec![sink]
+            }
+            Self::File(path) => {
+                let sink = make("filesink")?;
+                sink.set_property("location", path);
+                vec![sink]
+            }
+        };
+        let last = ends.last().context("a sink is one element at least")?;
+        if last.has_property("sync") {
+            // Frames come when they are painted; nothing is won by keeping them.
+            last.set_property("sync", false);
+        }
+        Ok(ends)
+    }
+}
+
+/// What joins frames and sound in a file of an extension.
+fn muxer_of(extension: &str) -> Option<&'static str> {
+    match extension {
+        "mkv" => Some("matroskamux"),
+        "mp4" => Some("mp4mux"),
+        "ts" => Some("mpegtsmux"),
+        _ => None,
+    }
+}
+
+/// A node that PipeWire's clients take for a camera.
+fn pipewire() -> anyhow::Result<gst::Element> {
+    let sink = make("pipewiresink")?;
+    sink.set_property_from_str("mode", "provide");
+    let properties = gst::Structure::builder("props")
+        .field("media.class", "Video/Source")
+        .field("media.role", "Camera")
+        .field("node.name", "impasto")
+        .field("node.description", "Impasto");
+    sink.set_property("stream-properties", properties.build());
+    Ok(sink)
+}
+
+/// Builds the pipeline of a sink.
+pub struct Outlet {
+    /// What it is.
+    pub sink: Sink,
+    /// The time of the run.
+    pub time: Time,
+    /// Size and rate of the frames.
+    pub format: Format,
+    /// Where frames come from.
+    pub frames: Arc<Relay>,
+    /// Where sound comes from.
+    pub sound: Arc<Relay>,
+    /// Whether there is any.
+    pub has_sound: bool,
+    /// Entrances of the pipeline that runs.
+    entrances: Vec<(Arc<Relay>, AppSrc)>,
+}
+
+impl Outlet {
+    /// One that is yet to be built.
+    pub fn new(
+        sink: Sink,
+        time: Time,
+        format: Format,
+        relays: [&Arc<Relay>; 2],
+        has_sound: bool,
+    ) -> Self {
+        let [frames, sound] = relays.map(Arc::clone);
+        Self {
+            sink,
+            time,
+            format,
+            frames,
+            sound,
+            has_sound,
+            entrances: Vec::new(),
+        }
+    }
+
+    /// Tells the pipeline that nothing more comes.
+    pub fn close(&self) {
+        for (relay, entrance) in &self.entrances {
+            relay.remove(entrance);
+            // If it is no longer running, it has ended already.
+            let _ = entrance.end_of_stream();
+        }
+    }
+
+    fn entrance(&mut self, relay: Arc<Relay>, caps: &gst::Caps) -> AppSrc {
+        let entrance = AppSrc::builder()
+            .caps(caps)
+            .format(gst::Format::Time)
+            .is_live(true)
+            .max_buffers(WAITING)
+            .leaky_type(AppLeakyType::Downstream)
+            .build();
+        entrance.set_latency(PATIENCE, gst::ClockTime::NONE);
+        self.entrances.push((relay, entrance.clone()));
+        entrance
+    }
+
+    fn encoders(&self) -> anyhow::Result<Vec<gst::Element>> {
+        let bits =
+            f64::from(self.format.width * self.format.height * self.format.fps) * BITS_A_PIXEL;
+        let encoder = make("x264enc")?;
+        encoder.set_property_from_str("tune", "zerolatency");
+        encoder.set_property_from_str("speed-preset", "superfast");
+        encoder.set_property("bitrate", (bits / 1000.0).round().max(300.0) as u32);
+        encoder.set_property("key-int-max", (self.format.fps * SECONDS_A_KEY) as u32);
+        let parser = make("h264parse")?;
+        parser.set_property("config-interval", -1);
+        Ok(vec![encoder, parser])
+    }
+
+    fn sound_encoders() -> anyhow::Result<Vec<gst::Element>> {
+        let encoder = make(if has("avenc_aac") {
+            "avenc_aac"
+        } else {
+            "voaacenc"
+        })?;
+        encoder.set_property("bitrate", SOUND_BITS);
+        Ok(vec![make("audioconvert")?, encoder, make("aacparse")?])
+    }
+}
+
+impl Build for Outlet {
+    fn build(&mut self) -> anyhow::Result<gst::Pipeline> {
+        let pipeline = gst::Pipeline::new();
+        self.time.rule(&pipeline);
+        let ends = self.sink.ends(self.format)?;
+        let frames = self.entrance(self.frames.clone(), &self.format.caps());
+        let mut elements = vec![frames.upcast(), make("queue")?, make("videoconvert")?];
+        match self.sink.muxer() {
+            None => {
+                elements.extend(ends);
+                chain(&pipeline, &elements)?;
+            }
+            Some(name) => {
+                let muxer = make(name)?;
+                match name {
+                    "flvmux" => muxer.set_property("streamable", true),
+                    // Whole packets of the network.
+                    "mpegtsmux" => muxer.set_property("alignment", 7),
+                    // In pieces, so that what was recorded is there even if the power fails.
+                    "mp4mux" => muxer.set_property("fragment-duration", 1000_u32),
+                    _ => {}
+                }
+                chain(&pipeline, &[std::slice::from_ref(&muxer), &ends].concat())?;
+                elements.extend(self.encoders()?);
+                chain(&pipeline, &elements)?;
+                elements.last().context("an encoder")?.link(&muxer)?;
+                if self.sink.wants_sound(self.has_sound) {
+                    let sound = self.entrance(self.sound.clone(), &sound::caps());
+                    let mut elements = vec![sound.upcast(), make("queue")?];
+                    elements.extend(Self::sound_encoders()?);
+                    chain(&pipeline, &elements)?;
+                    elements.last().context("an encoder")?.link(&muxer)?;
+                }
+            }
+        }
+        for (relay, entrance) in &self.entrances {
+            relay.add(entrance.clone());
+        }
+        Ok(pipeline)
+    }
+
+    fn forget(&mut self) {
+        for (relay, entrance) in self.entrances.drain(..) {
+            relay.remove(&entrance);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sinks_are_told_apart_by_their_names() {
+        for (text, wanted) in [
+            ("window", Sink::Window),
+            ("pipewire", Sink::PipeWire),
+            ("v4l2:/dev/video7", Sink::V4l2("/dev/video7".into())),
+            ("srt://host:9", Sink::Srt("srt://host:9".to_owned())),
+            ("udp://host:9", Sink::Udp("host".to_owned(), 9)),
+            (
+                "rtmp://host/live/x",
+                Sink::Rtmp("rtmp://host/live/x".to_owned()),
+            ),
+            ("a.mkv", Sink::File("a.mkv".into())),
+            ("file:///b/a.ts", Sink::File("/b/a.ts".into())),
+        ] {
+            assert_eq!(text.parse(), Ok(wanted), "{text}");
+        }
+        for text in ["", "a.gif", "udp://host", "udp://:7", "mirror"] {
+            assert!(text.parse::<Sink>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_work_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.mkv");
+        assert!(Sink::File(file.clone()).check().is_ok());
+        std::fs::write(&file, "").unwrap();
+        let error = Sink::File(file).check().unwrap_err().to_string();
+        assert!(error.contains("remove it"), "{error}");
+        let error = Sink::File(folder.path().join("none/a.mkv"))
+            .check()
+            .unwrap_err();
+        assert!(error.to_string().contains("make it first"));
+        let error = Sink::V4l2("/dev/video99".into()).check().unwrap_err();
+        assert!(error.to_string().contains("modprobe"));
+    }
+
+    #[test]
+    fn rtmp_alone_gets_silence() {
+        let wants = |text: &str, is_there| text.parse::<Sink>().unwrap().wants_sound(is_there);
+        assert!(wants("rtmp://a/b", false) && !wants("srt://a:1", false));
+        assert!(wants("srt://a:1", true) && !wants("window", true));
+    }
+}
