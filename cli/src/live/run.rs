@@ -148,7 +148,7 @@ pub fn run(live: Live<'_>) -> anyhow::Result<()> {
         if n != seen.0 {
             seen = (n, Instant::now());
         }
-        tend_source(&mut camera, seen.1.elapsed());
+        tend_source(&mut camera, n > 0, seen.1.elapsed());
         if let Some(Event::Failed(error, wait)) = microphone.as_mut().and_then(Line::tend) {
             warn(format!(
                 "no sound: {error:#}; next attempt in {:.1} s",
@@ -204,8 +204,8 @@ fn wait_for_format(choice: &Choice, camera: &mut Line<Camera>) -> anyhow::Result
     Ok(choice.make(None))
 }
 
-/// Sees to the source, which has given no frame for `quiet`.
-fn tend_source(camera: &mut Line<Camera>, quiet: Duration) {
+/// Sees to the source, which has given no frame for `quiet`, and perhaps none at all yet.
+fn tend_source(camera: &mut Line<Camera>, has_started: bool, quiet: Duration) {
     let source = camera.builder.source.clone();
     let lost = |error: &anyhow::Error, wait: Duration| {
         warn(format!(
@@ -224,10 +224,14 @@ fn tend_source(camera: &mut Line<Camera>, quiet: Duration) {
         Some(Event::Back) | None => {}
     }
     let is_dead = |runs: Duration| {
-        quiet > SOURCE_PATIENCE && runs > SOURCE_PATIENCE && (quiet < runs || runs > START_PATIENCE)
+        if has_started && quiet < runs {
+            quiet > SOURCE_PATIENCE
+        } else {
+            runs > START_PATIENCE
+        }
     };
     if camera.runs_for().is_some_and(is_dead) {
-        let silent = anyhow::anyhow!("no frame for {} seconds", quiet.as_secs());
+        let silent = anyhow::anyhow!("no frames come");
         if let Event::Failed(error, wait) = camera.fail(silent) {
             lost(&error, wait);
         }

@@ -142,9 +142,13 @@ impl Source {
         matches!(self, Self::File(_))
     }
 
-    /// Whether its frames are shown when they are due, and not as soon as they come.
+    /// Whether it would run ahead of time if nobody held it back.
     fn is_paced(&self) -> bool {
-        matches!(self, Self::File(_) | Self::Address(_))
+        match self {
+            Self::File(_) => true,
+            Self::Address(address) => address.starts_with("http"),
+            _ => false,
+        }
     }
 
     /// Elements that give what is to be decoded, or raw frames and sound.
@@ -410,7 +414,12 @@ impl Inlet {
 
 /// The end of a source's pipeline, where nothing waits to grow old.
 fn end(is_paced: bool) -> AppSink {
-    AppSink::builder().sync(is_paced).max_buffers(2).build()
+    AppSink::builder()
+        .sync(is_paced)
+        // What never comes, as the sound of a silent source, is not waited for.
+        .async_(false)
+        .max_buffers(2)
+        .build()
 }
 
 /// A moving picture and a tick, as from a camera with a microphone.
