@@ -62,7 +62,6 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "v4l2sink",
             "udpsink",
             "flvmux",
-            "autovideosink",
             "pulsesrc",
         ],
     ),
@@ -85,6 +84,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ),
     ("gstreamer1.0-plugins-ugly", &["x264enc"]),
     ("gstreamer1.0-alsa", &["alsasrc"]),
+    ("gstreamer1.0-x", &["xvimagesink", "ximagesink"]),
+    ("gstreamer1.0-gl", &["glimagesink"]),
     ("gstreamer1.0-pipewire", &["pipewiresrc", "pipewiresink"]),
     (
         "gstreamer1.0-libav",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use gst::prelude::*;
 use gst_app::{AppLeakyType, AppSrc};
 
@@ -151,7 +151,7 @@ impl Sink {
     /// The last elements.
     fn ends(&self, format: Format) -> anyhow::Result<Vec<gst::Element>> {
         let ends = match self {
-            Self::Window => vec![make("autovideosink")?],
+            Self::Window => vec![window()?],
             Self::PipeWire => vec![pipewire()?],
             Self::V4l2(device) => {
                 // What v4l2loopback gets first is what its readers see for as long as it lives.
@@ -207,6 +207,35 @@ fn muxer_of(extension: &str) -> Option<&'static str> {
         "ts" => Some("mpegtsmux"),
         _ => None,
     }
+}
+
+/// A window: the first kind that this screen opens.
+fn window() -> anyhow::Result<gst::Element> {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let mut kinds = Vec::new();
+    if is_set("WAYLAND_DISPLAY") {
+        kinds.push("waylandsink");
+    }
+    if is_set("DISPLAY") {
+        kinds.extend(["xvimagesink", "glimagesink", "ximagesink"]);
+    }
+    ensure!(
+        !kinds.is_empty(),
+        "there is no screen: neither WAYLAND_DISPLAY nor DISPLAY is set; paint somewhere else with --to"
+    );
+    for kind in kinds.iter().filter(|kind| has(kind)) {
+        let sink = make(kind)?;
+        if sink.set_state(gst::State::Ready).is_ok() {
+            return Ok(sink);
+        }
+        // One that does not open has nothing to close.
+        let _ = sink.set_state(gst::State::Null);
+    }
+    bail!(
+        "no window opens on this screen; tried {}, of the packages gstreamer1.0-x, gstreamer1.0-gl and \
+         gstreamer1.0-plugins-bad",
+        kinds.join(", ")
+    );
 }
 
 /// A node that PipeWire's clients take for a camera.
