@@ -100,13 +100,14 @@ fn line(before: Option<&Meters>, meters: &Meters) -> String {
     let since = |of: fn(&Meters) -> u64| of(meters) - before.map_or(0, of);
     let seconds = meters.seconds - before.map_or(0.0, |before| before.seconds);
     format!(
-        "{:.0} s: {:.1} fps, {} left out, {} repeated, {} cards, {}",
+        "{:.0} s: {:.1} fps, {} left out, {} repeated, {} cards, {}, {} lines high",
         meters.seconds,
         since(|meters| meters.frames_out) as f64 / seconds.max(0.001),
         since(|meters| meters.frames_left_out),
         since(|meters| meters.frames_reused),
         since(|meters| meters.cards),
-        meters.quality
+        meters.quality,
+        meters.processing_height
     )
 }
 

@@ -1,8 +1,18 @@
 //! The picture that stands in for frames that do not come, with a word on it.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use font8x8::{BASIC_FONTS, UnicodeFonts};
 
 use super::format::Format;
+use super::relay::Relay;
+use super::time::Time;
+
+/// How long frames may be missing before the card stands in for them.
+const PATIENCE: Duration = Duration::from_millis(700);
+/// Time between two cards: enough for readers that want to see life.
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// Luma of the ground and of the letters.
 const GROUND: u8 = 32;
@@ -12,8 +22,47 @@ const GREY: u8 = 128;
 /// Pixels of a side of a letter, before it is enlarged.
 const LETTER: usize = 8;
 
+/// Stands in for frames that do not come.
+pub struct Card {
+    starting: gst::Buffer,
+    lost: gst::Buffer,
+    painted: Arc<Relay>,
+    shown: Option<Instant>,
+    /// Cards that were handed to the sinks.
+    pub n_shown: u64,
+}
+
+impl Card {
+    /// Cards of a format; `lost` is what they say once frames have come.
+    pub fn new(format: Format, lost: &str, painted: &Arc<Relay>) -> Self {
+        Self {
+            starting: draw(format, "starting"),
+            lost: draw(format, lost),
+            painted: painted.clone(),
+            shown: None,
+            n_shown: 0,
+        }
+    }
+
+    /// Hands a card to the sinks if no frame has come for `quiet`, and none of it too soon after the last.
+    pub fn show(&mut self, time: &Time, has_started: bool, quiet: Duration) {
+        let is_early = self.shown.is_some_and(|shown| shown.elapsed() < BETWEEN);
+        if quiet < PATIENCE || is_early {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        self.n_shown += 1;
+        let card = if has_started {
+            &self.lost
+        } else {
+            &self.starting
+        };
+        self.painted.pass(card.clone(), time.now());
+    }
+}
+
 /// A frame of a format, I420, that says `text`.
-pub fn card(format: Format, text: &str) -> gst::Buffer {
+fn draw(format: Format, text: &str) -> gst::Buffer {
     let info = gst_video::VideoInfo::from_caps(&format.caps()).expect("caps of a format are whole");
     let mut bytes = vec![GREY; info.size()];
     let (width, height) = (format.width as usize, format.height as usize);
@@ -52,7 +101,7 @@ mod tests {
                 height,
                 fps: 30,
             };
-            let buffer = card(format, "camera lost");
+            let buffer = draw(format, "camera lost");
             let bytes = buffer.map_readable().unwrap();
             let info = gst_video::VideoInfo::from_caps(&format.caps()).unwrap();
             assert_eq!(bytes.len(), info.size());

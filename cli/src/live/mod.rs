@@ -8,6 +8,8 @@
 mod card;
 mod format;
 mod line;
+mod pace;
+mod painter;
 mod relay;
 mod run;
 mod sink;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail, ensure};
 use gst::prelude::*;
@@ -11,6 +10,7 @@ use gst_app::AppSink;
 
 use super::format::Choice;
 use super::line::Build;
+use super::relay::Relay;
 use super::sound::{self, Track};
 use super::time::Time;
 use crate::packages::make;
@@ -211,11 +211,9 @@ pub struct Inlet {
     /// Size and rate.
     pub choice: Arc<Choice>,
     /// Gets the frames.
-    pub frames: Arc<dyn Fn(gst::Buffer, gst::ClockTime) + Send + Sync>,
+    pub frames: Arc<Relay>,
     /// Gets the sound.
     pub track: Arc<Track>,
-    /// Frames that came so far.
-    pub n_frames: Arc<AtomicU64>,
 }
 
 /// Builds the pipeline of a source.
@@ -344,10 +342,9 @@ impl Inlet {
             }
             gst::PadProbeReturn::Ok
         });
-        let (frames, n_frames) = (self.frames.clone(), self.n_frames.clone());
+        let frames = self.frames.clone();
         self.take(&sink, pipeline, shift, move |buffer, time| {
-            n_frames.fetch_add(1, Ordering::Relaxed);
-            frames(buffer, time);
+            frames.pass(buffer, time);
         });
         let convert = make("videoconvert")?;
         chain(

@@ -1,0 +1,178 @@
+//! How high the picture is that the network works on, where even the smallest network does not keep up at full height.
+//! Knows times and nothing of pictures.
+
+use std::time::{Duration, Instant};
+
+/// Heights to choose from, as parts of the frame's own.
+const PARTS: [f64; 5] = [1.0, 0.75, 0.5, 0.375, 0.25];
+/// Least height in pixels that still shows something.
+const LEAST: f64 = 96.0;
+/// How long frames must take too long before that counts, and what comes so soon after a change does not.
+const SETTLING: Duration = Duration::from_millis(1000);
+/// Share of the time between two frames that a lower, and that a higher picture may be expected to take.
+const FIT: f64 = 0.85;
+const ROOM: f64 = 0.7;
+/// How long there must be room for a higher picture before it is tried, and the longest that failures can make it.
+const WAIT: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(160);
+
+/// Chooses the height.
+pub struct Pace {
+    heights: Vec<u32>,
+    idx: usize,
+    interval: Duration,
+    /// When the height was changed last.
+    since: Instant,
+    /// Since when frames have taken too long, and since when there has been room for more.
+    slow_since: Option<Instant>,
+    room_since: Option<Instant>,
+    wait: Duration,
+    /// When a higher picture was tried last.
+    risen: Option<Instant>,
+}
+
+impl Pace {
+    /// For frames of a height that come once in `interval`.
+    pub fn new(height: i32, interval: Duration, now: Instant) -> Self {
+        let heights = PARTS.map(|part| f64::from(height) * part);
+        let is_first = |height: f64| height == heights[0];
+        let heights = heights
+            .into_iter()
+            .filter(|&height| is_first(height) || height >= LEAST)
+            .map(|height| height as u32 / 2 * 2)
+            .collect();
+        Self {
+            heights,
+            idx: 0,
+            interval,
+            since: now,
+            slow_since: None,
+            room_since: None,
+            wait: WAIT,
+            risen: None,
+        }
+    }
+
+    /// The height that is painted in, and whether it is the frame's own.
+    pub fn height(&self) -> (u32, bool) {
+        (self.heights[self.idx], self.idx == 0)
+    }
+
+    /// Notes that frames take `took` on average at the moment. True if the height is another from now on.
+    pub fn note(&mut self, took: Duration, now: Instant) -> bool {
+        if now - self.since < SETTLING {
+            return false;
+        }
+        let busy = took.as_secs_f64() / self.interval.as_secs_f64();
+        if busy > 1.0 {
+            self.room_since = None;
+            if now - *self.slow_since.get_or_insert(now) < SETTLING {
+                return false;
+            }
+            return self.fall(busy, now);
+        }
+        self.slow_since = None;
+        if self.risen.is_some_and(|risen| now - risen > 2 * WAIT) {
+            // It has held: the next failure is a first one.
+            (self.risen, self.wait) = (None, WAIT);
+        }
+        let has_room = |higher| busy * self.work(higher) <= ROOM;
+        if !self.idx.checked_sub(1).is_some_and(has_room) {
+            self.room_since = None;
+            return false;
+        }
+        if now - *self.room_since.get_or_insert(now) < self.wait {
+            return false;
+        }
+        self.risen = Some(now);
+        self.change(self.idx - 1, now)
+    }
+
+    /// To the highest picture that is expected to fit.
+    fn fall(&mut self, busy: f64, now: Instant) -> bool {
+        if self.idx + 1 == self.heights.len() {
+            return false;
+        }
+        if self.risen.take().is_some() {
+            self.wait = (2 * self.wait).min(MAX_WAIT);
+        }
+        let fits = |&idx: &usize| busy * self.work(idx) <= FIT;
+        let lower = (self.idx + 1..self.heights.len()).find(fits);
+        self.change(lower.unwrap_or(self.heights.len() - 1), now)
+    }
+
+    /// How much more work another height is: as its pixels.
+    fn work(&self, idx: usize) -> f64 {
+        let [other, own] = [idx, self.idx].map(|idx| f64::from(self.heights[idx]));
+        (other / own).powi(2)
+    }
+
+    fn change(&mut self, idx: usize, now: Instant) -> bool {
+        (self.idx, self.since) = (idx, now);
+        (self.slow_since, self.room_since) = (None, None);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a pace over seconds of a load, told 20 times a second; what a frame takes goes with the pixels. Returns the
+    /// heights it came to.
+    fn run(pace: &mut Pace, now: &mut Instant, seconds: u64, took_ms_at_720: f64) -> Vec<u32> {
+        let mut heights = Vec::new();
+        for _ in 0..20 * seconds {
+            *now += Duration::from_millis(50);
+            let part = f64::from(pace.height().0) / 720.0;
+            let took = Duration::from_secs_f64(took_ms_at_720 * part * part / 1000.0);
+            if pace.note(took, *now) {
+                heights.push(pace.height().0);
+            }
+        }
+        heights
+    }
+
+    fn pace() -> (Pace, Instant) {
+        let now = Instant::now();
+        (Pace::new(720, Duration::from_millis(33), now), now)
+    }
+
+    #[test]
+    fn an_overload_is_answered_within_two_seconds_by_what_fits() {
+        let (mut pace, mut now) = pace();
+        assert!(run(&mut pace, &mut now, 3, 20.0).is_empty());
+        assert_eq!(run(&mut pace, &mut now, 2, 80.0), [360]);
+        assert!(run(&mut pace, &mut now, 30, 80.0).is_empty());
+    }
+
+    #[test]
+    fn what_was_given_up_comes_back_step_by_step() {
+        let (mut pace, mut now) = pace();
+        run(&mut pace, &mut now, 3, 80.0);
+        assert_eq!(run(&mut pace, &mut now, 20, 20.0), [540, 720]);
+        assert!(pace.height().1);
+    }
+
+    #[test]
+    fn a_height_that_fails_is_tried_less_and_less_often() {
+        let (mut pace, mut now) = pace();
+        run(&mut pace, &mut now, 3, 80.0);
+        // There is room in the lower picture, and never in the higher: what else takes time does not go with pixels.
+        let mut n_changes = 0;
+        for _ in 0..20 * 60 {
+            now += Duration::from_millis(50);
+            let took = if pace.height().0 <= 360 { 9 } else { 40 };
+            n_changes += usize::from(pace.note(Duration::from_millis(took), now));
+        }
+        assert!((4..=10).contains(&n_changes), "{n_changes}");
+    }
+
+    #[test]
+    fn small_pictures_have_fewer_steps() {
+        let now = Instant::now();
+        let pace = Pace::new(180, Duration::from_millis(33), now);
+        assert_eq!(pace.heights, [180, 134]);
+        assert_eq!(Pace::new(64, Duration::from_millis(33), now).heights, [64]);
+    }
+}

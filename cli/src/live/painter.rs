@@ -1,0 +1,197 @@
+//! The pipeline in the middle: frames in, paintings out.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use engines::Quality;
+use gst::prelude::*;
+use gst_app::{AppLeakyType, AppSink, AppSrc};
+
+use super::format::Format;
+use super::pace::Pace;
+use super::relay::Relay;
+use super::time::Time;
+use crate::args::{SteadyArgs, StyleArgs};
+use crate::packages::make;
+use crate::report::warn;
+use crate::video::{chain, failure};
+
+/// Time over which that of frames is averaged.
+const WINDOW: Duration = Duration::from_millis(400);
+
+/// Frames in, paintings out.
+pub struct Painter {
+    pipeline: gst::Pipeline,
+    style: gst::Element,
+    busy: Arc<Mutex<Busy>>,
+    looked: Instant,
+    /// How high it paints, where nobody named a size.
+    pace: Option<Pace>,
+}
+
+/// What the painter has been doing.
+#[derive(Default)]
+struct Busy {
+    began: Option<Instant>,
+    n_frames: u32,
+    total: Duration,
+}
+
+impl Painter {
+    /// Lets frames of `unpainted` become those of `painted`.
+    ///
+    /// # Errors
+    /// If GStreamer lacks an element, or the style is not understood.
+    pub fn start(
+        (style_args, steady): (&StyleArgs, &SteadyArgs),
+        time: &Time,
+        format: Format,
+        [unpainted, painted]: [&Arc<Relay>; 2],
+    ) -> anyhow::Result<Self> {
+        let pipeline = gst::Pipeline::new();
+        time.rule(&pipeline);
+        // The newest frame waits for the painter, and gives way to a newer one.
+        let entrance = AppSrc::builder()
+            .caps(&format.caps())
+            .format(gst::Format::Time)
+            .is_live(true)
+            .max_buffers(1)
+            .leaky_type(AppLeakyType::Downstream)
+            .build();
+        let style = make("styletransfer")?;
+        style_args.apply(&style)?;
+        steady.apply(&style);
+        let exit = AppSink::builder().sync(false).max_buffers(1).build();
+        let relay = painted.clone();
+        let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
+            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            if let Some(buffer) = sample.buffer_owned()
+                && let Some(pts) = buffer.pts()
+            {
+                relay.pass(buffer, pts);
+            }
+            Ok(gst::FlowSuccess::Ok)
+        });
+        exit.set_callbacks(callbacks.build());
+        let elements = [entrance.clone().upcast(), style.clone(), exit.upcast()];
+        chain(&pipeline, &elements)?;
+        let is_free =
+            style_args.network.quality == Quality::Auto && style_args.processing_size == 0;
+        let interval = Duration::from_secs(1) / format.fps as u32;
+        let painter = Self {
+            busy: watch(&style)?,
+            pipeline,
+            style,
+            looked: Instant::now(),
+            pace: is_free.then(|| Pace::new(format.height, interval, Instant::now())),
+        };
+        unpainted.add(entrance);
+        // If it does not start, the reason is a message on its bus.
+        let _ = painter.pipeline.set_state(gst::State::Playing);
+        Ok(painter)
+    }
+
+    /// Sees to its messages, and that it keeps up.
+    ///
+    /// # Errors
+    /// What stopped it.
+    pub fn tend(&mut self) -> anyhow::Result<()> {
+        let bus = self.pipeline.bus().expect("a pipeline has a bus");
+        while let Some(message) = bus.pop() {
+            match message.view() {
+                gst::MessageView::Error(_) => {
+                    return Err(failure::tell(&[message], "".as_ref()));
+                }
+                gst::MessageView::Warning(warning) => warn(warning.error().message()),
+                gst::MessageView::Element(element) => {
+                    let step = element.structure();
+                    if let Some(step) = step.filter(|found| found.name() == "impasto-quality") {
+                        let word = |name| step.get::<String>(name).unwrap_or_default();
+                        eprintln!(
+                            "{} instead of {}: {}",
+                            word("to"),
+                            word("from"),
+                            word("reason")
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+        if self.looked.elapsed() > WINDOW {
+            self.looked = Instant::now();
+            self.keep_up();
+        }
+        Ok(())
+    }
+
+    /// Paints less high where the smallest network is too slow, and higher again when there is time.
+    fn keep_up(&mut self) {
+        let took = std::mem::take(&mut *self.busy.lock().expect("nobody panics while counting"));
+        let is_least = self.stat::<String>("quality").as_deref() == Some(Quality::Fast.name());
+        let Some(pace) = self.pace.as_mut().filter(|_| is_least && took.n_frames > 0) else {
+            return;
+        };
+        let took = took.total / took.n_frames;
+        if !pace.note(took, Instant::now()) {
+            return;
+        }
+        let (height, is_whole) = pace.height();
+        eprintln!(
+            "painting {height} lines high: a frame takes {:.0} ms",
+            took.as_secs_f64() * 1000.0
+        );
+        // While the picture is lower than it could be, a larger network would only take the time away again.
+        let quality = if is_whole {
+            Quality::Auto
+        } else {
+            Quality::Fast
+        };
+        self.style.set_property_from_str("quality", quality.name());
+        self.style
+            .set_property("processing-size", if is_whole { 0 } else { height });
+    }
+
+    /// A figure of the element's.
+    pub fn stat<'a, T>(&self, name: &str) -> Option<T>
+    where
+        T: for<'b> gst::glib::value::FromValue<'b> + 'static,
+    {
+        let stats: gst::Structure = self.style.property("stats");
+        stats.get(name).ok()
+    }
+
+    /// Height in pixels that the network works on, where it is not the frame's own.
+    pub fn height(&self) -> Option<u32> {
+        let (height, is_whole) = self.pace.as_ref()?.height();
+        (!is_whole).then_some(height)
+    }
+}
+
+impl Drop for Painter {
+    fn drop(&mut self) {
+        // A pipeline that does not stop is beyond help, and the process is about to end.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+/// Notes when frames go into an element that has one at a time, and when they leave it.
+fn watch(style: &gst::Element) -> anyhow::Result<Arc<Mutex<Busy>>> {
+    let busy = Arc::new(Mutex::new(Busy::default()));
+    for (name, is_entrance) in [("sink", true), ("src", false)] {
+        let busy = busy.clone();
+        let pad = style.static_pad(name).context("a filter has two pads")?;
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            let mut busy = busy.lock().expect("nobody panics while counting");
+            if is_entrance {
+                busy.began = Some(Instant::now());
+            } else if let Some(began) = busy.began.take() {
+                busy.n_frames += 1;
+                busy.total += began.elapsed();
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+    Ok(busy)
+}
