@@ -6,7 +6,9 @@
 //! sound ([`sound`]). `run` ties it together and watches.
 
 mod card;
+mod controls;
 mod format;
+mod keys;
 mod line;
 mod pace;
 mod painter;

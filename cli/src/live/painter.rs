@@ -153,6 +153,11 @@ impl Painter {
             .set_property("processing-size", if is_whole { 0 } else { height });
     }
 
+    /// The element that paints.
+    pub fn element(&self) -> &gst::Element {
+        &self.style
+    }
+
     /// A figure of the element's.
     pub fn stat<'a, T>(&self, name: &str) -> Option<T>
     where

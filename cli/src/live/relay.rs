@@ -15,8 +15,8 @@ pub struct Relay {
 #[derive(Default)]
 struct Outlets {
     sources: Vec<AppSrc>,
-    /// Time of what was passed last.
-    last: Option<gst::ClockTime>,
+    /// What was passed last.
+    last: Option<gst::Buffer>,
 }
 
 impl Relay {
@@ -33,10 +33,10 @@ impl Relay {
     /// Hands on what is due at `time`. What is older than what went before is dropped: time never goes back.
     pub fn pass(&self, mut buffer: gst::Buffer, time: gst::ClockTime) {
         let mut outlets = self.lock();
-        if outlets.last.is_some_and(|last| time <= last) {
+        let before = outlets.last.as_ref().and_then(|last| last.pts());
+        if before.is_some_and(|before| time <= before) {
             return;
         }
-        outlets.last = Some(time);
         let stamped = buffer.make_mut();
         stamped.set_pts(time);
         stamped.set_dts(gst::ClockTime::NONE);
@@ -44,7 +44,13 @@ impl Relay {
             // One that is being torn down refuses; its line sees to that.
             let _ = source.push_buffer(buffer.clone());
         }
+        outlets.last = Some(buffer);
         self.n_passed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was handed on last.
+    pub fn last(&self) -> Option<gst::Buffer> {
+        self.lock().last.clone()
     }
 
     /// How many things were handed on.
@@ -66,27 +72,45 @@ mod tests {
     fn all_get_everything_and_time_never_goes_back() {
         gst::init().unwrap();
         let relay = Relay::default();
-        let sources: Vec<AppSrc> = (0..2).map(|_| AppSrc::builder().build()).collect();
-        for source in &sources {
-            source.set_state(gst::State::Paused).unwrap();
+        let viewer = || {
+            let (source, sink) = (
+                AppSrc::builder().build(),
+                gst_app::AppSink::builder().sync(false).build(),
+            );
+            source.set_format(gst::Format::Time);
+            let pipeline = gst::Pipeline::new();
+            pipeline
+                .add_many([source.upcast_ref::<gst::Element>(), sink.upcast_ref()])
+                .unwrap();
+            source.link(&sink).unwrap();
+            pipeline.set_state(gst::State::Playing).unwrap();
             relay.add(source.clone());
-        }
-        for ms in [10, 20, 15, 20, 30] {
+            (pipeline, source, sink)
+        };
+        let viewers = [viewer(), viewer()];
+        let pass = |ms| {
             relay.pass(
                 gst::Buffer::with_size(7).unwrap(),
                 gst::ClockTime::from_mseconds(ms),
             );
-        }
-        relay.remove(&sources[1]);
-        relay.pass(
-            gst::Buffer::with_size(7).unwrap(),
-            gst::ClockTime::from_mseconds(40),
-        );
+        };
+        [10, 20, 15, 20, 30].into_iter().for_each(pass);
+        relay.remove(&viewers[1].1);
+        pass(40);
         assert_eq!(relay.n_passed(), 4);
-        let levels: Vec<u64> = sources.iter().map(AppSrc::current_level_buffers).collect();
-        for source in &sources {
-            source.set_state(gst::State::Null).unwrap();
-        }
-        assert_eq!(levels, [4, 3]);
+        assert_eq!(
+            relay.last().unwrap().pts(),
+            Some(gst::ClockTime::from_mseconds(40))
+        );
+        let seen = viewers.map(|(pipeline, source, sink)| {
+            source.end_of_stream().unwrap();
+            let samples = std::iter::from_fn(|| sink.pull_sample().ok());
+            let times: Vec<u64> = samples
+                .map(|sample| sample.buffer().unwrap().pts().unwrap().mseconds())
+                .collect();
+            pipeline.set_state(gst::State::Null).unwrap();
+            times
+        });
+        assert_eq!(seen, [vec![10, 20, 30, 40], vec![10, 20, 30]]);
     }
 }

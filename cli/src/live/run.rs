@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use super::card::Card;
+use super::controls::Controls;
 use super::format::{Choice, Format, Wish};
+use super::keys::{HELP, Key, Keys};
 use super::line::{Event, Line};
 use super::painter::Painter;
 use super::relay::Relay;
@@ -113,6 +115,9 @@ struct Session {
     camera: Line<Camera>,
     microphone: Option<Line<Microphone>>,
     painter: Painter,
+    controls: Controls,
+    /// The terminal's keys, if there is one.
+    keys: Option<Keys>,
     sinks: Vec<Line<Outlet>>,
     card: Card,
     track: Arc<Track>,
@@ -165,7 +170,13 @@ impl Session {
             );
             sinks.push(Line::start(outlet).with_context(|| format!("opening {sink}"))?);
         }
+        let keys = Keys::listen();
+        if keys.is_some() {
+            eprintln!("{HELP}");
+        }
         Ok(Self {
+            controls: Controls::of(painter.element(), &painted, format)?,
+            keys,
             card: Card::new(format, live.source.lost(), &painted),
             seen: (0, Instant::now()),
             time,
@@ -197,6 +208,15 @@ impl Session {
         self.card.show(&self.time, n > 0, quiet);
         self.track.fill(self.time.now());
         self.painter.tend()?;
+        while let Some(key) = self.keys.as_ref().and_then(Keys::next) {
+            if key == Key::End {
+                return Ok(false);
+            }
+            match self.controls.press(key) {
+                Ok(told) => eprintln!("{told}"),
+                Err(error) => warn(format!("{error:#}")),
+            }
+        }
         Ok(!tend_sinks(&mut self.sinks))
     }
 
