@@ -121,6 +121,19 @@ impl<B: Build> Line<B> {
         self.take_down(State::Over);
     }
 
+    /// Lets it rest, or go on.
+    pub fn rest(&self, rests: bool) {
+        if let State::Runs(pipeline, _) = &self.state {
+            let state = if rests {
+                gst::State::Paused
+            } else {
+                gst::State::Playing
+            };
+            // If it cannot, the reason is a message on its bus.
+            let _ = pipeline.set_state(state);
+        }
+    }
+
     /// How long it has been running.
     pub fn runs_for(&self) -> Option<Duration> {
         match &self.state {

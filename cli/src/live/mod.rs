@@ -18,6 +18,7 @@ mod sink;
 mod sound;
 mod source;
 mod time;
+mod watch;
 
 pub use format::Wish;
 pub use run::{Live, Meters, run};

@@ -24,6 +24,8 @@ const WINDOW: Duration = Duration::from_millis(400);
 pub struct Painter {
     pipeline: gst::Pipeline,
     style: gst::Element,
+    entrance: AppSrc,
+    unpainted: Arc<Relay>,
     busy: Arc<Mutex<Busy>>,
     looked: Instant,
     /// How high it paints, where nobody named a size.
@@ -80,13 +82,15 @@ impl Painter {
             style_args.network.quality == Quality::Auto && style_args.processing_size == 0;
         let interval = Duration::from_secs(1) / format.fps as u32;
         let painter = Self {
+            entrance,
+            unpainted: unpainted.clone(),
             busy: watch(&style)?,
             pipeline,
             style,
             looked: Instant::now(),
             pace: is_free.then(|| Pace::new(format.height, interval, Instant::now())),
         };
-        unpainted.add(entrance);
+        painter.rest(false);
         // If it does not start, the reason is a message on its bus.
         let _ = painter.pipeline.set_state(gst::State::Playing);
         Ok(painter)
@@ -151,6 +155,15 @@ impl Painter {
         self.style.set_property_from_str("quality", quality.name());
         self.style
             .set_property("processing-size", if is_whole { 0 } else { height });
+    }
+
+    /// Takes no more frames, or takes them again.
+    pub fn rest(&self, rests: bool) {
+        if rests {
+            self.unpainted.remove(&self.entrance);
+        } else {
+            self.unpainted.add(self.entrance.clone());
+        }
     }
 
     /// The element that paints.

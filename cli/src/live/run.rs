@@ -13,10 +13,11 @@ use super::keys::{HELP, Key, Keys};
 use super::line::{Event, Line};
 use super::painter::Painter;
 use super::relay::Relay;
-use super::sink::{Outlet, Sink};
+use super::sink::{Outlet, Sink, node_name};
 use super::sound::Track;
 use super::source::{Camera, Inlet, Microphone, Sound, Source};
 use super::time::Time;
+use super::watch::Watch;
 use crate::args::{SteadyArgs, StyleArgs};
 use crate::interrupt;
 use crate::report::warn;
@@ -31,6 +32,9 @@ const SOURCE_PATIENCE: Duration = Duration::from_secs(4);
 const START_PATIENCE: Duration = Duration::from_secs(15);
 /// How long recordings may take to be finished.
 const END_PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
+/// How long nobody may watch before the painter rests, and how long after that the source does.
+const REST_PATIENCE: Duration = Duration::from_secs(2);
+const SOURCE_REST_PATIENCE: Duration = Duration::from_secs(10);
 /// Time between two lines about how it goes.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
@@ -67,6 +71,8 @@ pub struct Meters {
     pub frames_out: u64,
     /// Frames that came while the one before was being painted, and were left out.
     pub frames_left_out: u64,
+    /// Frames that came while nobody watched.
+    pub frames_unwatched: u64,
     /// Frames that repeated the one before, and were not painted again.
     pub frames_reused: u64,
     /// Size of network that paints.
@@ -119,12 +125,27 @@ struct Session {
     /// The terminal's keys, if there is one.
     keys: Option<Keys>,
     sinks: Vec<Line<Outlet>>,
+    /// Tells whether anybody watches, where that can be told of all sinks.
+    watch: Option<Watch>,
+    rest: Rest,
     card: Card,
     track: Arc<Track>,
     unpainted: Arc<Relay>,
     painted: Arc<Relay>,
     /// Frames that had come when the last one was seen, and when that was.
     seen: (u64, Instant),
+    /// Frames that came in rests that are over.
+    n_unwatched: u64,
+}
+
+/// Who rests while nobody watches.
+enum Rest {
+    /// Nobody; when somebody was watching last.
+    None(Instant),
+    /// The painter; since when, and after how many frames.
+    Painter(Instant, u64),
+    /// The source too; after how many frames.
+    All(u64),
 }
 
 impl Session {
@@ -177,8 +198,11 @@ impl Session {
         Ok(Self {
             controls: Controls::of(painter.element(), &painted, format)?,
             keys,
+            watch: watch(&live.sinks),
+            rest: Rest::None(Instant::now()),
             card: Card::new(format, live.source.lost(), &painted),
             seen: (0, Instant::now()),
+            n_unwatched: 0,
             time,
             format,
             camera,
@@ -196,6 +220,11 @@ impl Session {
         let n = self.unpainted.n_passed();
         if n != self.seen.0 {
             self.seen = (n, Instant::now());
+        }
+        self.rest();
+        if !matches!(self.rest, Rest::None(_)) {
+            // What comes is not wanted, and what does not come is not missed.
+            self.seen.1 = Instant::now();
         }
         let quiet = self.seen.1.elapsed();
         tend_source(&mut self.camera, n > 0, quiet);
@@ -220,6 +249,32 @@ impl Session {
         Ok(!tend_sinks(&mut self.sinks))
     }
 
+    /// Rests while nobody watches: the painter at once, the source after a while.
+    fn rest(&mut self) {
+        let is_watched = self.watch.as_ref().is_none_or(Watch::is_watched);
+        let n = self.unpainted.n_passed();
+        match self.rest {
+            Rest::None(_) if is_watched => self.rest = Rest::None(Instant::now()),
+            Rest::None(since) if since.elapsed() > REST_PATIENCE => {
+                eprintln!("nobody watches");
+                self.painter.rest(true);
+                self.rest = Rest::Painter(Instant::now(), n);
+            }
+            Rest::Painter(_, before) | Rest::All(before) if is_watched => {
+                eprintln!("somebody watches");
+                self.n_unwatched += n - before;
+                self.camera.rest(false);
+                self.painter.rest(false);
+                self.rest = Rest::None(Instant::now());
+            }
+            Rest::Painter(since, before) if since.elapsed() > SOURCE_REST_PATIENCE => {
+                self.camera.rest(true);
+                self.rest = Rest::All(before);
+            }
+            _ => {}
+        }
+    }
+
     fn meters(&self) -> Meters {
         let n_frames = self.unpainted.n_passed();
         let count = |name| self.painter.stat::<u64>(name).unwrap_or(0);
@@ -228,12 +283,22 @@ impl Session {
             format: self.format.to_string(),
             frames_in: n_frames,
             frames_out: self.painted.n_passed(),
-            frames_left_out: n_frames.saturating_sub(count("frames-in")),
+            frames_left_out: n_frames.saturating_sub(self.n_unwatched() + count("frames-in")),
+            frames_unwatched: self.n_unwatched(),
             frames_reused: count("frames-reused"),
             quality: self.painter.stat("quality").unwrap_or_default(),
             processing_height: self.painter.height().unwrap_or(self.format.height as u32),
             cards: self.card.n_shown,
         }
+    }
+
+    /// Frames that came while nobody watched.
+    fn n_unwatched(&self) -> u64 {
+        self.n_unwatched
+            + match self.rest {
+                Rest::None(_) => 0,
+                Rest::Painter(_, before) | Rest::All(before) => self.unpainted.n_passed() - before,
+            }
     }
 
     /// Lets recordings be finished, and takes down all that goes in and out.
@@ -251,6 +316,22 @@ impl Session {
             .filter(|sink| sink.builder.sink.is_once())
         {
             sink.finish(END_PATIENCE);
+        }
+    }
+}
+
+/// Watches whether the sinks are watched, where that can be told of all.
+fn watch(sinks: &[Sink]) -> Option<Watch> {
+    if !sinks.iter().all(|sink| *sink == Sink::PipeWire) {
+        return None;
+    }
+    match Watch::start(node_name()) {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            warn(format!(
+                "whether anybody watches cannot be told, and every frame is painted: pw-dump: {error}"
+            ));
+            None
         }
     }
 }

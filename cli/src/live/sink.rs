@@ -238,6 +238,11 @@ fn window() -> anyhow::Result<gst::Element> {
     );
 }
 
+/// The name of our PipeWire node, different from that of any other process.
+pub fn node_name() -> String {
+    format!("impasto-{}", std::process::id())
+}
+
 /// A node that PipeWire's clients take for a camera.
 fn pipewire() -> anyhow::Result<gst::Element> {
     let sink = make("pipewiresink")?;
@@ -245,7 +250,7 @@ fn pipewire() -> anyhow::Result<gst::Element> {
     let properties = gst::Structure::builder("props")
         .field("media.class", "Video/Source")
         .field("media.role", "Camera")
-        .field("node.name", "impasto")
+        .field("node.name", node_name())
         .field("node.description", "Impasto");
     sink.set_property("stream-properties", properties.build());
     Ok(sink)

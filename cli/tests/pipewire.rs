@@ -1,0 +1,192 @@
+//! `impasto live --to pipewire` with a PipeWire of its own: another process finds the camera and takes its frames, and
+//! nothing is painted while nobody does.
+
+#![forbid(unsafe_code)]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// A message bus, PipeWire and its session manager, that know of nothing but each other.
+struct Session {
+    folder: tempfile::TempDir,
+    bus: String,
+    children: Vec<Child>,
+}
+
+impl Session {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bus = Command::new("dbus-daemon")
+            .args(["--session", "--nofork", "--print-address"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("dbus-daemon runs; `./setup test` installs it");
+        let mut address = String::new();
+        BufReader::new(bus.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        let mut session = Self {
+            folder,
+            bus: address.trim().to_owned(),
+            children: vec![bus],
+        };
+        for name in ["pipewire", "wireplumber"] {
+            let child = session
+                .command(name)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn();
+            session
+                .children
+                .push(child.unwrap_or_else(|error| panic!("{name}: {error}")));
+            session.wait_for(|session| session.folder.path().join("pipewire-0").exists());
+        }
+        session.wait_for(|session| session.dump().contains("\"WirePlumber\""));
+        session
+    }
+
+    fn command(&self, name: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(name.as_ref());
+        command
+            .env("XDG_RUNTIME_DIR", self.folder.path())
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.bus);
+        command
+    }
+
+    /// All that PipeWire knows.
+    fn dump(&self) -> String {
+        let output = self.command("pw-dump").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The number of the node that we offer.
+    fn camera(&self) -> Option<u64> {
+        let objects: serde_json::Value = serde_json::from_str(&self.dump()).ok()?;
+        let is_ours = |object: &&serde_json::Value| {
+            let props = &object["info"]["props"];
+            props["media.class"] == "Video/Source" && props["node.description"] == "Impasto"
+        };
+        objects.as_array()?.iter().find(is_ours)?["id"].as_u64()
+    }
+
+    fn wait_for(&self, is_there: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !is_there(self) {
+            assert!(
+                Instant::now() < deadline,
+                "PipeWire does not get ready: {}",
+                self.dump()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        for child in self.children.iter_mut().rev() {
+            // One that has ended by itself is as well.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The lines that a process says, as they come.
+fn lines(output: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+#[test]
+fn frames_are_painted_while_somebody_takes_them() {
+    let session = Session::start();
+    let mut live = session
+        .command(env!("CARGO_BIN_EXE_impasto"))
+        .args([
+            "live",
+            "--from",
+            "test",
+            "--to",
+            "pipewire",
+            "--json",
+            "--stop-after",
+            "60",
+        ])
+        .args(["--size", "320x180", "--fps", "15", "--quality", "fast"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (told, said) = (
+        lines(live.stdout.take().unwrap()),
+        lines(live.stderr.take().unwrap()),
+    );
+    let heard = |word: &str| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = said
+                .recv_timeout(left)
+                .unwrap_or_else(|_| panic!("never said `{word}`"));
+            if line.contains(word) {
+                return;
+            }
+        }
+    };
+    let meters = || -> serde_json::Value {
+        while told.try_recv().is_ok() {}
+        serde_json::from_str(&told.recv_timeout(Duration::from_secs(20)).unwrap()).unwrap()
+    };
+    session.wait_for(|session| session.camera().is_some());
+    let camera = session.camera().unwrap();
+    for round in 1..=2 {
+        heard("nobody watches");
+        let [before, after] = [meters(), meters()].map(|meters| meters["frames_out"].as_u64());
+        assert_eq!(before, after, "nothing is painted while nobody watches");
+        let file = session.folder.path().join(format!("{round}.raw"));
+        let reader = session
+            .command("gst-launch-1.0")
+            .args([
+                "-q",
+                "pipewiresrc",
+                &format!("path={camera}"),
+                "num-buffers=60",
+            ])
+            .args([
+                "!",
+                "videoconvert",
+                "!",
+                "video/x-raw,format=GRAY8,width=320,height=180",
+                "!",
+                "filesink",
+            ])
+            .arg(format!("location={}", file.display()))
+            .output()
+            .unwrap();
+        assert!(
+            reader.status.success(),
+            "{}",
+            String::from_utf8_lossy(&reader.stderr)
+        );
+        heard("somebody watches");
+        let frames = std::fs::read(&file).unwrap();
+        assert_eq!(frames.len(), 60 * 320 * 180);
+        // The test picture moves, and so does its painting.
+        let (first, last) = (&frames[..320 * 180], &frames[59 * 320 * 180..]);
+        assert_ne!(first, last);
+    }
+    live.kill().unwrap();
+    live.wait().unwrap();
+}
