@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::conv::Conv;
 use crate::maps::Maps;
 use crate::net::{Network, Style};
-use crate::perceptual::{Aim, Painting};
+use crate::perceptual::{Aim, Losses, Painting};
 use crate::random::Random;
 use crate::vgg::Vgg;
 
@@ -45,24 +45,38 @@ pub fn measure(
     painting: &Painting,
     photos: &[Maps],
 ) -> Figures {
+    let losses = losses(network, style, vgg, painting, photos);
     let convs = network.convs();
     let paint = |photo: &Maps| paint(network, &convs, style, photo);
-    let losses: Vec<_> = photos
-        .par_iter()
-        .map(|photo| Aim::new(vgg, painting, photo).losses(&paint(photo)))
-        .collect();
-    let n = losses.len() as f64;
     let noisy: Vec<f64> = photos
         .iter()
         .take(N_PHOTOS_NOISY)
         .map(|photo| noise_gain(&paint, photo))
         .collect();
     Figures {
-        content: losses.iter().map(|losses| losses.content).sum::<f64>() / n,
-        style: losses.iter().map(|losses| losses.style).sum::<f64>() / n,
+        content: losses.content,
+        style: losses.style,
         noise_gain: noisy.iter().sum::<f64>() / noisy.len() as f64,
         lattice: lattice(&paint),
     }
+}
+
+/// Means of the losses of a style.
+pub fn losses(
+    network: &Network,
+    style: &Style,
+    vgg: &Vgg,
+    painting: &Painting,
+    photos: &[Maps],
+) -> Losses {
+    let convs = network.convs();
+    let losses: Vec<Losses> = photos
+        .par_iter()
+        .map(|photo| Aim::new(vgg, painting, photo).losses(&paint(network, &convs, style, photo)))
+        .collect();
+    let mut sum = Losses::default();
+    losses.iter().for_each(|losses| sum.add(losses));
+    sum.times(1.0 / losses.len() as f64)
 }
 
 fn paint(network: &Network, convs: &[Conv], style: &Style, photo: &Maps) -> Maps {

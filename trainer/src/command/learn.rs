@@ -42,13 +42,13 @@ pub struct Learn {
     #[arg(long)]
     ends: bool,
     /// Short side in pixels that the picture is scaled to; the larger, the larger the strokes
-    #[arg(long, value_name = "PX", default_value_t = 400, value_parser = clap::value_parser!(u32).range(64..=2048))]
+    #[arg(long, value_name = "PX", default_value_t = 560, value_parser = clap::value_parser!(u32).range(64..=2048))]
     strokes: u32,
     /// How much the style counts beside what photos show
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 2.0)]
     style_weight: f32,
-    /// Steps; a step takes about half a second on two cores
-    #[arg(long, value_name = "N", default_value_t = 2400, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Steps; a step takes about a third of a second on two cores
+    #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
     /// Another seed, a slightly other style
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -147,7 +147,7 @@ impl Learn {
             seed: self.seed,
             n_live: 0,
             n_frozen: self.steps as usize,
-            rate_frozen: [0.03, 0.001],
+            rate_frozen: [0.02, 0.0005],
             learns: if self.ends {
                 Learns::Ends
             } else {

@@ -2,17 +2,26 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::Context;
 use clap::Args;
+use image::RgbImage;
 
-use crate::gallery::Gallery;
-use crate::measure::measure;
+use crate::gallery::{Entry, Gallery};
+use crate::maps::Maps;
+use crate::measure::{self, measure};
 use crate::net::plan::Size;
-use crate::photos::Photos;
+use crate::net::{Network, Style};
+use crate::output::Output;
+use crate::photos::{self, Photos};
+use crate::vgg::Vgg;
 use crate::{loss_network, shipped};
 
+/// The same for mixes, of which there are many.
+const N_PHOTOS_MIXED: usize = 6;
 /// Pixels of a side of the squares that are cut out of photos.
 const SIDE_PX: u32 = 256;
+/// The same of those that styles are shown on.
+const SHOWN_PX: u32 = 288;
 /// Photos that are used, at most.
 const N_PHOTOS: usize = 16;
 
@@ -28,13 +37,22 @@ pub struct Measure {
     /// Folder of the paintings that the list names
     #[arg(long, value_name = "DIR")]
     paintings: PathBuf,
+    /// Pictures to show every style on
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "sheets")]
+    show: Vec<PathBuf>,
+    /// Folder for a sheet of each size, gallery-fast.jpg and so on
+    #[arg(long, value_name = "DIR", requires = "show")]
+    sheets: Option<PathBuf>,
+    /// Measure mixes of pairs of the list instead
+    #[arg(long, conflicts_with = "sheets")]
+    mixes: bool,
     /// Weights of the loss network [default: where `./setup trainer` puts them]
     #[arg(long, value_name = "FILE")]
     vgg: Option<PathBuf>,
 }
 
 impl Measure {
-    /// Runs it and prints a table in Markdown.
+    /// Runs it: prints tables in Markdown, and writes sheets.
     ///
     /// # Errors
     /// If something cannot be read, or a style of the list is not shipped.
@@ -42,32 +60,107 @@ impl Measure {
         let gallery = Gallery::read(&self.gallery)?;
         let vgg = loss_network::open(self.vgg.as_deref())?;
         let photos = Photos::read_all(&self.photos)?.middles(SIDE_PX, N_PHOTOS);
+        let networks = Size::ALL
+            .map(shipped::network)
+            .into_iter()
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        if self.mixes {
+            return self.print_mixes(
+                &gallery,
+                &networks,
+                &vgg,
+                &photos[..photos.len().min(N_PHOTOS_MIXED)],
+            );
+        }
         println!("| style | size | content | style loss | noise gain | lattice |");
         println!("| --- | --- | --- | --- | --- | --- |");
         for entry in &gallery.styles {
             let painting = entry.painting(&vgg, &self.paintings)?;
-            for size in Size::ALL {
-                let network = shipped::network(size)?;
-                let style = network.styles.iter().find(|style| style.name == entry.name);
-                ensure!(
-                    style.is_some(),
-                    "{} is in the list, but not shipped",
-                    entry.name
+            for network in &networks {
+                let figures = measure(network, style(network, entry)?, &vgg, &painting, &photos);
+                println!(
+                    "| {} | `{}` | {:.2} | {:.2} | {:.2} | {:.2} |",
+                    entry.name,
+                    network.size.name(),
+                    figures.content,
+                    figures.style,
+                    figures.noise_gain,
+                    figures.lattice
                 );
-                let figures = style.map(|style| measure(&network, style, &vgg, &painting, &photos));
-                if let Some(figures) = figures {
-                    println!(
-                        "| {} | `{}` | {:.2} | {:.2} | {:.2} | {:.2} |",
-                        entry.name,
-                        size.name(),
-                        figures.content,
-                        figures.style,
-                        figures.noise_gain,
-                        figures.lattice
-                    );
-                }
+            }
+        }
+        if let Some(folder) = &self.sheets {
+            let shown = Photos::read_all(&self.show)?.middles(SHOWN_PX, self.show.len());
+            for network in &networks {
+                let path = folder.join(format!("gallery-{}.jpg", network.size.name()));
+                Output::create(&path)?.write(&sheet(network, &gallery, &shown)?)?;
             }
         }
         Ok(())
     }
+
+    /// How far mixes of the first and second style of the list, the third and fourth and so on are from both, as the weights slide from one to the other.
+    fn print_mixes(
+        &self,
+        gallery: &Gallery,
+        networks: &[Network],
+        vgg: &Vgg,
+        photos: &[Maps],
+    ) -> anyhow::Result<()> {
+        println!(
+            "| from, to | size | style loss to the first at 1, 3/4, 1/2, 1/4, 0 | to the second |"
+        );
+        println!("| --- | --- | --- | --- |");
+        for pair in gallery.styles.chunks_exact(2) {
+            let paintings = [
+                pair[0].painting(vgg, &self.paintings)?,
+                pair[1].painting(vgg, &self.paintings)?,
+            ];
+            for network in networks {
+                let [first, second] = [style(network, &pair[0])?, style(network, &pair[1])?];
+                let mixes = [1.0, 0.75, 0.5, 0.25, 0.0].map(|share| first.mixed(second, share));
+                let losses = paintings.each_ref().map(|painting| {
+                    let losses = mixes
+                        .iter()
+                        .map(|mix| measure::losses(network, mix, vgg, painting, photos).style);
+                    losses
+                        .map(|loss| format!("{loss:.2}"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                });
+                let [to_first, to_second] = losses;
+                println!(
+                    "| {}, {} | `{}` | {to_first} | {to_second} |",
+                    pair[0].name,
+                    pair[1].name,
+                    network.size.name()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The style of an entry.
+fn style<'a>(network: &'a Network, entry: &Entry) -> anyhow::Result<&'a Style> {
+    let found = network.styles.iter().find(|style| style.name == entry.name);
+    found.with_context(|| format!("{} is in the list, but not shipped", entry.name))
+}
+
+/// Every style of the list on every photo, and the photos.
+fn sheet(network: &Network, gallery: &Gallery, photos: &[Maps]) -> anyhow::Result<RgbImage> {
+    let convs = network.convs();
+    let styles = gallery.styles.iter().map(|entry| style(network, entry));
+    let styles: Vec<&Style> = styles.collect::<anyhow::Result<_>>()?;
+    let row = |photo: &Maps| {
+        let painted = styles
+            .iter()
+            .map(|style| network.forward(&convs, style, photo, false).0);
+        let row = std::iter::once(photo.clone()).chain(painted);
+        row.map(|maps| photos::picture(&maps)).collect()
+    };
+    let rows: Vec<Vec<RgbImage>> = photos.iter().map(row).collect();
+    let names = styles.iter().map(|style| style.name.as_str());
+    let names: Vec<&str> = std::iter::once("photo").chain(names).collect();
+    Ok(crate::sheet::sheet(&names, &rows))
 }

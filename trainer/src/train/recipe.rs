@@ -66,7 +66,7 @@ impl Default for Recipe {
             n_live: 2500,
             n_frozen: 2500,
             rate_live: [0.04, 0.004],
-            rate_frozen: [0.02, 0.0004],
+            rate_frozen: [0.004, 0.0001],
             stability: [0.0, 20.0],
             lattice: 1000.0,
             roughness: 1.0,
@@ -117,7 +117,7 @@ mod tests {
         assert!(recipe.rate(0) < 2e-3);
         assert!((recipe.rate(50) - 0.04).abs() < 0.01);
         assert!(recipe.rate(199) < 0.0042);
-        assert!(recipe.rate(200) < 1e-3 && recipe.rate(250) > 0.005);
+        assert!(recipe.rate(200) < 1e-3 && recipe.rate(250) > 0.001);
         assert!(recipe.rate(299) < 5e-4);
     }
 }
