@@ -97,12 +97,15 @@ impl Live {
 
 /// How it has gone since the last line.
 fn line(before: Option<&Meters>, meters: &Meters) -> String {
-    let since = |of: fn(&Meters) -> u64| of(meters) - before.map_or(0, of);
+    // A frame on its way counts as left out until it arrives, so that a count may fall by one.
+    let since = |of: fn(&Meters) -> u64| of(meters).saturating_sub(before.map_or(0, of));
     let seconds = meters.seconds - before.map_or(0.0, |before| before.seconds);
     format!(
-        "{:.0} s: {:.1} fps, {} left out, {} repeated, {} cards, {}, {} lines high",
+        "{:.0} s: {:.1} fps, {:.0} ms late (at most {:.0}), {} left out, {} repeated, {} cards, {}, {} lines high",
         meters.seconds,
         since(|meters| meters.frames_out) as f64 / seconds.max(0.001),
+        meters.delay_ms,
+        meters.delay_most_ms,
         since(|meters| meters.frames_left_out),
         since(|meters| meters.frames_reused),
         since(|meters| meters.cards),

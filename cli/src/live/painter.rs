@@ -27,9 +27,32 @@ pub struct Painter {
     entrance: AppSrc,
     unpainted: Arc<Relay>,
     busy: Arc<Mutex<Busy>>,
+    delay: Arc<Mutex<Delay>>,
     looked: Instant,
     /// How high it paints, where nobody named a size.
     pace: Option<Pace>,
+}
+
+/// How long after they came frames were painted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Delay {
+    n_frames: u32,
+    total: Duration,
+    /// The longest.
+    pub most: Duration,
+}
+
+impl Delay {
+    /// The mean; nothing if there were no frames.
+    pub fn mean(&self) -> Duration {
+        self.total.checked_div(self.n_frames).unwrap_or_default()
+    }
+
+    fn note(&mut self, took: Duration) {
+        self.n_frames += 1;
+        self.total += took;
+        self.most = self.most.max(took);
+    }
 }
 
 /// What the painter has been doing.
@@ -66,11 +89,18 @@ impl Painter {
         steady.apply(&style);
         let exit = AppSink::builder().sync(false).max_buffers(1).build();
         let relay = painted.clone();
+        let delay = Arc::new(Mutex::new(Delay::default()));
+        let (noted, clock) = (delay.clone(), time.clone());
         let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             if let Some(buffer) = sample.buffer_owned()
                 && let Some(pts) = buffer.pts()
             {
+                let took = clock.now().saturating_sub(pts);
+                noted
+                    .lock()
+                    .expect("nobody panics while counting")
+                    .note(took.into());
                 relay.pass(buffer, pts);
             }
             Ok(gst::FlowSuccess::Ok)
@@ -87,6 +117,7 @@ impl Painter {
             busy: watch(&style)?,
             pipeline,
             style,
+            delay,
             looked: Instant::now(),
             pace: is_free.then(|| Pace::new(format.height, interval, Instant::now())),
         };
@@ -169,6 +200,11 @@ impl Painter {
     /// The element that paints.
     pub fn element(&self) -> &gst::Element {
         &self.style
+    }
+
+    /// How long frames have taken since this was asked last.
+    pub fn delay(&self) -> Delay {
+        std::mem::take(&mut *self.delay.lock().expect("nobody panics while counting"))
     }
 
     /// A figure of the element's.

@@ -79,6 +79,10 @@ pub struct Meters {
     pub quality: String,
     /// Height in pixels that it works on.
     pub processing_height: u32,
+    /// Mean time from a frame's coming to its painting since the last line, in milliseconds.
+    pub delay_ms: f64,
+    /// The longest.
+    pub delay_most_ms: f64,
     /// Cards that stood in for frames.
     pub cards: u64,
 }
@@ -278,6 +282,8 @@ impl Session {
     fn meters(&self) -> Meters {
         let n_frames = self.unpainted.n_passed();
         let count = |name| self.painter.stat::<u64>(name).unwrap_or(0);
+        let delay = self.painter.delay();
+        let ms = |time: Duration| (time.as_secs_f64() * 10_000.0).round() / 10.0;
         Meters {
             seconds: self.time.now().mseconds() as f64 / 1000.0,
             format: self.format.to_string(),
@@ -288,6 +294,8 @@ impl Session {
             frames_reused: count("frames-reused"),
             quality: self.painter.stat("quality").unwrap_or_default(),
             processing_height: self.painter.height().unwrap_or(self.format.height as u32),
+            delay_ms: ms(delay.mean()),
+            delay_most_ms: ms(delay.most),
             cards: self.card.n_shown,
         }
     }
