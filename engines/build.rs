@@ -13,17 +13,8 @@ fn main() {
         .collect();
     paths.sort();
     let out = env::var("OUT_DIR").expect("cargo sets it");
-    let is_whole = |path: &Path| {
-        path.file_stem()
-            .is_some_and(|stem| stem.to_string_lossy().contains('.'))
-    };
-    let (whole, parts): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_whole(path));
-    for (kind, paths, extension) in [
-        ("templates", &parts, "onnx"),
-        ("styles", &parts, "safetensors"),
-        ("whole", &whole, "onnx"),
-    ] {
-        let table = table(paths, extension);
+    for (kind, extension) in [("templates", "onnx"), ("styles", "safetensors")] {
+        let table = table(&paths, extension);
         let path = Path::new(&out).join(format!("{kind}.rs"));
         fs::write(path, table).expect("cargo's output folder is writable");
     }

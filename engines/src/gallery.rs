@@ -13,10 +13,6 @@ const TEMPLATES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/template
 /// Name and bytes of every style.
 const STYLES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/styles.rs"));
 
-/// Name and quality, with a dot between, and bytes of every style that is carried as a whole network besides: what is
-/// used where the style is not mixed.
-const WHOLE: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/whole.rs"));
-
 /// A style of the gallery in one size.
 #[derive(Clone, Copy)]
 pub(crate) struct Piece {
@@ -43,21 +39,7 @@ pub(crate) fn pieces() -> impl DoubleEndedIterator<Item = Piece> {
 }
 
 impl Piece {
-    /// The network of the style by itself: the one that is carried as a whole, or [`Self::model`].
-    ///
-    /// # Errors
-    /// As [`Self::model`].
-    pub(crate) fn alone(&self) -> Result<Model> {
-        let stem = format!("{}.{}", self.name, self.quality);
-        match WHOLE.iter().find(|(found, _)| *found == stem) {
-            Some((_, bytes)) => {
-                Model::parse(self.name.to_owned(), (*bytes).into(), &Sidecar::default())
-            }
-            None => self.model(),
-        }
-    }
-
-    /// The network that can be mixed.
+    /// The network of the style.
     ///
     /// # Errors
     /// [`Error::Style`] if the style does not fit the template.

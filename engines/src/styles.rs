@@ -60,7 +60,7 @@ pub fn find(style: &str, quality: Quality) -> Result<Model> {
         .iter()
         .map(|part| {
             Ok(Parent {
-                model: find_one(&part.style, quality, mix.is_single())?,
+                model: find_one(&part.style, quality)?,
                 share: part.share(),
             })
         })
@@ -90,7 +90,7 @@ fn common_sizes(mix: &Mix) -> Result<Vec<Quality>> {
             sizes_of(&part.style)?
         };
         if own.is_empty() && !mix.is_single() {
-            own.extend(find_one(&part.style, Quality::Auto, false)?.quality());
+            own.extend(find_one(&part.style, Quality::Auto)?.quality());
         }
         if own.is_empty() {
             continue;
@@ -128,8 +128,8 @@ fn sizes_of(name: &str) -> Result<Vec<Quality>> {
     Ok(sizes.into_iter().flatten().collect())
 }
 
-/// Reads the network of one style; `alone` if it is not to be mixed.
-fn find_one(style: &str, quality: Quality, alone: bool) -> Result<Model> {
+/// Reads the network of one style.
+fn find_one(style: &str, quality: Quality) -> Result<Model> {
     if is_path(style) {
         return Model::read(Path::new(style));
     }
@@ -155,7 +155,6 @@ fn find_one(style: &str, quality: Quality, alone: bool) -> Result<Model> {
         });
     };
     match place {
-        Place::Bundle(piece) if alone => piece.alone(),
         Place::Bundle(piece) => piece.model(),
         Place::File(path) => Model::read(path),
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use half::f16;
 
 use crate::gallery::{Entry, Gallery};
 use crate::lesson::Lesson;
@@ -90,6 +91,15 @@ impl Base {
 fn export(network: &Network, gallery: &Gallery, folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("making the folder {}", folder.display()))?;
+    let largest = network
+        .weights
+        .iter()
+        .flatten()
+        .fold(0.0, |most: f32, weight| most.max(weight.abs()));
+    ensure!(
+        largest <= f16::MAX.to_f32(),
+        "the largest weight is {largest}, more than half precision holds; train at lower rates"
+    );
     let template = folder.join(format!("{}.onnx", network.size.name()));
     write_whole(&template, &onnx::write_template(network))?;
     for (idx, style) in network.styles.iter().enumerate() {
