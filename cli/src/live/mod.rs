@@ -1,7 +1,7 @@
 //! Painting live: source → painter → sinks, for hours.
 //!
 //! Source, painter and every sink are pipelines of their own on one clock ([`time`]), so that a camera that is pulled out
-//! or a server that goes away takes nothing else down: what fails is built anew ([`line`]). Frames and sound go from one
+//! or a server that goes away takes nothing else down: what fails is built anew ([`mod@line`]). Frames and sound go from one
 //! to the next through a [`relay`]; where no frames come, a still card ([`card`]) stands in for them, and silence for
 //! sound ([`sound`]). `run` ties it together and watches.
 
