@@ -114,7 +114,7 @@ impl Learn {
                 folder: &folder,
             };
             lesson.give(&mut run)?;
-            let bytes = onnx::write_style(&run.network, 0, &self.facts(), Precision::Half);
+            let bytes = onnx::write_style(&run.network, 0, &self.facts(), Precision::Full);
             write_whole(&path, &bytes)?;
             eprintln!(
                 "wrote {}; its losses and preview are in {}",
