@@ -88,7 +88,8 @@ mod tests {
         for i in 0..8 {
             for j in 0..8 {
                 let product: f32 = row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum();
-                let wanted = if i == j { 0.5..1.5 } else { -0.2..0.2 };
+                // The polynomial brings singular values to 0.68..1.13, whose squares these are.
+                let wanted = if i == j { 0.46..1.28 } else { -0.2..0.2 };
                 assert!(wanted.contains(&product), "{i} {j}: {product}");
             }
         }
