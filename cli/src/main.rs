@@ -9,6 +9,7 @@ mod args;
 mod command;
 mod evaluate;
 mod interrupt;
+mod letters;
 mod live;
 mod output;
 mod packages;

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use font8x8::{BASIC_FONTS, UnicodeFonts};
-
 use super::format::Format;
 use super::relay::Relay;
 use super::time::Time;
+use crate::letters::{LETTER_PX, ink};
 
 /// How long frames may be missing before the card stands in for them.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -19,8 +18,6 @@ const GROUND: u8 = 32;
 const LETTERS: u8 = 200;
 /// Chroma without colour.
 const GREY: u8 = 128;
-/// Pixels of a side of a letter, before it is enlarged.
-const LETTER: usize = 8;
 
 /// Stands in for frames that do not come.
 pub struct Card {
@@ -70,19 +67,14 @@ fn draw(format: Format, text: &str) -> gst::Buffer {
     bytes[..stride * height].fill(GROUND);
     let n_letters = text.chars().count().max(1);
     // Three quarters of the width, and no more than a tenth of the height.
-    let scale = (width * 3 / 4 / (n_letters * LETTER))
-        .min(height / (10 * LETTER))
+    let scale = (width * 3 / 4 / (n_letters * LETTER_PX))
+        .min(height / (10 * LETTER_PX))
         .max(1);
-    let top = height.saturating_sub(scale * LETTER) / 2;
-    let left = width.saturating_sub(scale * LETTER * n_letters) / 2;
-    for (idx, letter) in text.chars().enumerate() {
-        let rows = BASIC_FONTS.get(letter).unwrap_or_default();
-        for (y, x) in (0..scale * LETTER).flat_map(|y| (0..scale * LETTER).map(move |x| (y, x))) {
-            let is_set = rows[y / scale] >> (x / scale) & 1 == 1;
-            let (y, x) = (top + y, left + idx * scale * LETTER + x);
-            if is_set && y < height && x < width {
-                bytes[y * stride + x] = LETTERS;
-            }
+    let top = height.saturating_sub(scale * LETTER_PX) / 2;
+    let left = width.saturating_sub(scale * LETTER_PX * n_letters) / 2;
+    for [x, y] in ink(text, scale).map(|[x, y]| [left + x, top + y]) {
+        if y < height && x < width {
+            bytes[y * stride + x] = LETTERS;
         }
     }
     gst::Buffer::from_slice(bytes)

@@ -9,6 +9,7 @@ use gst::prelude::*;
 use super::format::Format;
 use super::keys::{HELP, Key};
 use super::relay::Relay;
+use crate::output::Output;
 
 /// How much a key changes the strength.
 const STRENGTH_STEP: f32 = 0.1;
@@ -99,23 +100,18 @@ impl Controls {
             .buffer(&last)
             .caps(&self.format.caps())
             .build();
+        let name = |number: u32| format!("impasto-{number}.png");
         let png = gst::Caps::new_empty_simple("image/png");
         let png = gst_video::convert_sample(&sample, &png, Some(PATIENCE))
             .context("making a PNG of it")?;
         let bytes = png.buffer().context("a PNG has bytes")?.map_readable()?;
-        for number in 1.. {
-            let path = folder.join(format!("impasto-{number}.png"));
-            match std::fs::File::create_new(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                made => {
-                    return made
-                        .and_then(|mut file| std::io::Write::write_all(&mut file, &bytes))
-                        .map(|()| path.clone())
-                        .with_context(|| format!("writing {}", path.display()));
-                }
-            }
-        }
-        unreachable!("one of all numbers is free")
+        let number = (1..).find(|number| !folder.join(name(*number)).exists());
+        let output = Output::create(&folder.join(name(number.unwrap_or(1))), false, &[])?;
+        let path = output.path().to_owned();
+        std::fs::write(output.partial(), &bytes)
+            .with_context(|| format!("writing {}", path.display()))?;
+        output.finish()?;
+        Ok(path)
     }
 }
 

@@ -34,7 +34,7 @@ pub trait Build {
     fn build(&mut self) -> anyhow::Result<gst::Pipeline>;
 
     /// Lets go of what belongs to a pipeline that is being taken down.
-    fn forget(&mut self);
+    fn forget(&mut self) {}
 }
 
 /// A pipeline that is built anew whenever it fails.

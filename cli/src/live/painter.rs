@@ -26,41 +26,42 @@ pub struct Painter {
     style: gst::Element,
     entrance: AppSrc,
     unpainted: Arc<Relay>,
-    busy: Arc<Mutex<Busy>>,
-    delay: Arc<Mutex<Delay>>,
+    /// How long it has worked on frames since this was looked at last.
+    work: Arc<Mutex<Spans>>,
+    /// How long after they came frames were painted, since somebody asked for it last.
+    delay: Arc<Mutex<Spans>>,
     looked: Instant,
     /// How high it paints, where nobody named a size.
     pace: Option<Pace>,
 }
 
-/// How long after they came frames were painted.
+/// How long something took, frame by frame.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Delay {
+pub struct Spans {
     n_frames: u32,
     total: Duration,
     /// The longest.
     pub most: Duration,
 }
 
-impl Delay {
+impl Spans {
     /// The mean; nothing if there were no frames.
-    pub fn mean(&self) -> Duration {
-        self.total.checked_div(self.n_frames).unwrap_or_default()
-    }
-
-    fn note(&mut self, took: Duration) {
-        self.n_frames += 1;
-        self.total += took;
-        self.most = self.most.max(took);
+    pub fn mean(&self) -> Option<Duration> {
+        self.total.checked_div(self.n_frames)
     }
 }
 
-/// What the painter has been doing.
-#[derive(Default)]
-struct Busy {
-    began: Option<Instant>,
-    n_frames: u32,
-    total: Duration,
+/// Takes up how long a frame took.
+fn note(spans: &Mutex<Spans>, took: Duration) {
+    let mut spans = spans.lock().expect("nobody panics while counting");
+    spans.n_frames += 1;
+    spans.total += took;
+    spans.most = spans.most.max(took);
+}
+
+/// All that was taken up, which is forgotten.
+fn take(spans: &Mutex<Spans>) -> Spans {
+    std::mem::take(&mut *spans.lock().expect("nobody panics while counting"))
 }
 
 impl Painter {
@@ -89,18 +90,14 @@ impl Painter {
         steady.apply(&style);
         let exit = AppSink::builder().sync(false).max_buffers(1).build();
         let relay = painted.clone();
-        let delay = Arc::new(Mutex::new(Delay::default()));
+        let delay = Arc::<Mutex<Spans>>::default();
         let (noted, clock) = (delay.clone(), time.clone());
         let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             if let Some(buffer) = sample.buffer_owned()
                 && let Some(pts) = buffer.pts()
             {
-                let took = clock.now().saturating_sub(pts);
-                noted
-                    .lock()
-                    .expect("nobody panics while counting")
-                    .note(took.into());
+                note(&noted, clock.now().saturating_sub(pts).into());
                 relay.pass(buffer, pts);
             }
             Ok(gst::FlowSuccess::Ok)
@@ -114,7 +111,7 @@ impl Painter {
         let painter = Self {
             entrance,
             unpainted: unpainted.clone(),
-            busy: watch(&style)?,
+            work: watch(&style)?,
             pipeline,
             style,
             delay,
@@ -163,12 +160,11 @@ impl Painter {
 
     /// Paints less high where the smallest network is too slow, and higher again when there is time.
     fn keep_up(&mut self) {
-        let took = std::mem::take(&mut *self.busy.lock().expect("nobody panics while counting"));
+        let took = take(&self.work).mean();
         let is_least = self.stat::<String>("quality").as_deref() == Some(Quality::Fast.name());
-        let Some(pace) = self.pace.as_mut().filter(|_| is_least && took.n_frames > 0) else {
+        let (Some(pace), Some(took), true) = (self.pace.as_mut(), took, is_least) else {
             return;
         };
-        let took = took.total / took.n_frames;
         if !pace.note(took, Instant::now()) {
             return;
         }
@@ -203,8 +199,8 @@ impl Painter {
     }
 
     /// How long frames have taken since this was asked last.
-    pub fn delay(&self) -> Delay {
-        std::mem::take(&mut *self.delay.lock().expect("nobody panics while counting"))
+    pub fn delay(&self) -> Spans {
+        take(&self.delay)
     }
 
     /// A figure of the element's.
@@ -230,22 +226,22 @@ impl Drop for Painter {
     }
 }
 
-/// Notes when frames go into an element that has one at a time, and when they leave it.
-fn watch(style: &gst::Element) -> anyhow::Result<Arc<Mutex<Busy>>> {
-    let busy = Arc::new(Mutex::new(Busy::default()));
+/// Notes how long an element that has one frame at a time works on each.
+fn watch(style: &gst::Element) -> anyhow::Result<Arc<Mutex<Spans>>> {
+    let work = Arc::<Mutex<Spans>>::default();
+    let began = Arc::<Mutex<Option<Instant>>>::default();
     for (name, is_entrance) in [("sink", true), ("src", false)] {
-        let busy = busy.clone();
+        let (work, began) = (work.clone(), began.clone());
         let pad = style.static_pad(name).context("a filter has two pads")?;
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-            let mut busy = busy.lock().expect("nobody panics while counting");
+            let mut began = began.lock().expect("nobody panics while counting");
             if is_entrance {
-                busy.began = Some(Instant::now());
-            } else if let Some(began) = busy.began.take() {
-                busy.n_frames += 1;
-                busy.total += began.elapsed();
+                *began = Some(Instant::now());
+            } else if let Some(began) = began.take() {
+                note(&work, began.elapsed());
             }
             gst::PadProbeReturn::Ok
         });
     }
-    Ok(busy)
+    Ok(work)
 }

@@ -294,7 +294,7 @@ impl Session {
             frames_reused: count("frames-reused"),
             quality: self.painter.stat("quality").unwrap_or_default(),
             processing_height: self.painter.height().unwrap_or(self.format.height as u32),
-            delay_ms: ms(delay.mean()),
+            delay_ms: ms(delay.mean().unwrap_or_default()),
             delay_most_ms: ms(delay.most),
             cards: self.card.n_shown,
         }

@@ -281,8 +281,6 @@ impl Build for Camera {
         });
         Ok(pipeline)
     }
-
-    fn forget(&mut self) {}
 }
 
 impl Build for Microphone {
@@ -300,8 +298,6 @@ impl Build for Microphone {
         source.link(&end)?;
         Ok(pipeline)
     }
-
-    fn forget(&mut self) {}
 }
 
 /// How much later than it says what comes is handed on: what a pipeline holds it back by. Found with the first thing
