@@ -45,9 +45,9 @@ pub fn measure(
     painting: &Painting,
     photos: &[Maps],
 ) -> Figures {
-    let losses = losses(network, style, vgg, painting, photos);
     let convs = network.convs();
     let paint = |photo: &Maps| paint(network, &convs, style, photo);
+    let losses = mean_losses(&paint, vgg, painting, photos);
     let noisy: Vec<f64> = photos
         .iter()
         .take(N_PHOTOS_NOISY)
@@ -70,9 +70,19 @@ pub fn losses(
     photos: &[Maps],
 ) -> Losses {
     let convs = network.convs();
+    let paint = |photo: &Maps| paint(network, &convs, style, photo);
+    mean_losses(&paint, vgg, painting, photos)
+}
+
+fn mean_losses(
+    paint: &(impl Fn(&Maps) -> Maps + Sync),
+    vgg: &Vgg,
+    painting: &Painting,
+    photos: &[Maps],
+) -> Losses {
     let losses: Vec<Losses> = photos
         .par_iter()
-        .map(|photo| Aim::new(vgg, painting, photo).losses(&paint(network, &convs, style, photo)))
+        .map(|photo| Aim::new(vgg, painting, photo).losses(&paint(photo)))
         .collect();
     let mut sum = Losses::default();
     losses.iter().for_each(|losses| sum.add(losses));

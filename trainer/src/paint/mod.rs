@@ -6,7 +6,7 @@ use image::imageops::{self, FilterType};
 
 use crate::lbfgs;
 use crate::perceptual::{Aim, Painting, Shares};
-use crate::photos::{maps, picture, resized};
+use crate::photos::{self, maps, picture};
 use crate::random::Random;
 use crate::vgg::Vgg;
 
@@ -61,12 +61,9 @@ impl Job<'_> {
         let mut painted: Option<RgbImage> = None;
         for (idx, &scale) in sizes.iter().enumerate() {
             let size_px = scaled_px(self.size_px, scale);
-            let photo = resized(self.photo, size_px, FilterType::Lanczos3);
+            let photo = resized(self.photo, size_px);
             let strokes_px = scaled_px(self.strokes_px, scale).max(LEAST_PX);
-            let painting = Painting::new(
-                vgg,
-                &maps(&resized(self.painting, strokes_px, FilterType::Lanczos3)),
-            );
+            let painting = Painting::new(vgg, &maps(&resized(self.painting, strokes_px)));
             let start = match painted.take() {
                 None => photo.clone(),
                 Some(painted) => grown(&painted, &photo),
@@ -85,7 +82,7 @@ impl Job<'_> {
             painted = Some(finished);
             before += scale * scale;
         }
-        painted.unwrap_or_else(|| resized(self.photo, self.size_px, FilterType::Lanczos3))
+        painted.unwrap_or_else(|| resized(self.photo, self.size_px))
     }
 
     /// Paints at one scale.
@@ -130,6 +127,10 @@ impl Job<'_> {
     }
 }
 
+fn resized(picture: &RgbImage, short_px: u32) -> RgbImage {
+    photos::resized(picture, short_px, FilterType::Lanczos3)
+}
+
 fn scaled_px(px: u32, scale: f64) -> u32 {
     (f64::from(px) * scale).round() as u32
 }
@@ -151,12 +152,9 @@ mod tests {
     #[test]
     fn the_short_side_gets_the_size() {
         let picture = RgbImage::new(300, 200);
+        assert_eq!(resized(&picture, 50).dimensions(), (75, 50));
         assert_eq!(
-            resized(&picture, 50, FilterType::Lanczos3).dimensions(),
-            (75, 50)
-        );
-        assert_eq!(
-            grown(&resized(&picture, 50, FilterType::Lanczos3), &picture).dimensions(),
+            grown(&resized(&picture, 50), &picture).dimensions(),
             (300, 200)
         );
     }
