@@ -215,10 +215,29 @@ pub fn processing_size(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Reads the width and height of frames in pixels, 16 to 8192 each.
+///
+/// # Errors
+/// If they are not.
+pub fn size(text: &str) -> Result<(i32, i32), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (16..=8192).contains(side));
+    text.split_once('x')
+        .and_then(|(width, height)| Some((side(width)?, side(height)?)))
+        .ok_or_else(|| "wanted WIDTHxHEIGHT, each from 16 to 8192, such as 1280x720".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::Parser;
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(size("640x360"), Ok((640, 360)));
+        for text in ["640", "x", "640x8", "0x0", "-1x100", "640x99999"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
 
     #[derive(Parser)]
     struct Cli {

@@ -128,6 +128,32 @@ pub enum Error {
         looked: String,
     },
 
+    /// TensorRT is missing or does not load.
+    #[error(
+        "{wanted} was not found; looked in {looked}; run `./setup nvidia` in Impasto's source folder, or set IMPASTO_TENSORRT to the folder of {library}"
+    )]
+    TensorRtMissing {
+        /// Name and version.
+        wanted: String,
+        /// Its main file.
+        library: &'static str,
+        /// Every place that was searched, with what was found there.
+        looked: String,
+    },
+
+    /// This build of the library cannot use TensorRT.
+    #[error(
+        "this build has no TensorRT in it; build it with `--features tensorrt`, as `./setup nvidia` in Impasto's source folder does"
+    )]
+    TensorRtNotBuilt,
+
+    /// No GPU that can be used.
+    #[error("no NVIDIA GPU can be used: {reason}")]
+    Gpu {
+        /// What was found, what was wanted, the remedy.
+        reason: String,
+    },
+
     /// Not enough memory for frames of this size.
     #[error(
         "painting at {width}x{height} needs about {needed_mib} MiB of memory, {available_mib} MiB are free; set processing-size or max-in-flight lower, or choose a smaller quality"

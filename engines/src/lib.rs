@@ -26,17 +26,22 @@
 //! # }
 //! ```
 
+#[cfg(all(feature = "tensorrt", feature = "tensorrt-enterprise"))]
+compile_error!("the features `tensorrt` and `tensorrt-enterprise` exclude each other; choose one");
+
 mod backend;
 mod colour;
 mod convert;
 mod engine;
 mod error;
 mod extent;
+mod files;
 mod fit;
 mod fold;
 mod frame;
 mod gallery;
 mod geometry;
+mod library;
 mod mean;
 mod memory;
 mod mix;
@@ -60,6 +65,8 @@ mod stylizer;
 mod trunk;
 
 pub use backend::cpu::{NetworkAlone, Runtime};
+#[cfg(feature = "tensorrt-common")]
+pub use backend::tensorrt;
 pub use engine::{Engine, Past, measure, network_alone, open, prepare, probe};
 pub use error::{Error, Result};
 pub use fit::{Fit, Rung, open_fitting, rungs};

@@ -363,6 +363,20 @@ impl Value {
         }
     }
 
+    /// Its name.
+    #[cfg(feature = "tensorrt-common")]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Lets it hold elements of another type.
+    #[cfg(feature = "tensorrt-common")]
+    pub(crate) fn set_element(&mut self, element: i32) {
+        if let Some(tensor) = self.kind.as_mut().and_then(|kind| kind.tensor.as_mut()) {
+            tensor.element = element;
+        }
+    }
+
     fn port(&self) -> Port {
         let tensor = self.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
         let dims = tensor

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::gallery::{self, Piece};
 use crate::mean::{Parent, mean};
 use crate::mix::Mix;
@@ -272,21 +273,6 @@ fn remove_stale(path: &Path) -> Result<()> {
         }),
         _ => Ok(()),
     }
-}
-
-/// Writes beside the target and renames, so that nobody ever reads half a file.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = path.with_extension("partial");
-    fs::write(&partial, bytes)
-        .and_then(|()| fs::rename(&partial, path))
-        .map_err(|source| {
-            let _ = fs::remove_file(&partial);
-            Error::File {
-                action: "writing",
-                path: path.to_owned(),
-                source,
-            }
-        })
 }
 
 /// Name and size of all style files outside the bundle, folders in order of precedence.

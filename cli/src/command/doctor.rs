@@ -10,7 +10,7 @@ use crate::{packages, report, trial};
 
 /// Says whether everything needed is installed, and how to get what is missing.
 ///
-/// Looks at GStreamer and its plugins, the OpenVINO runtime, the processor and the styles, each of which paints one
+/// Looks at GStreamer and its plugins, the OpenVINO runtime, the processor, NVIDIA's software and GPUs, and the styles, each of which paints one
 /// small picture. Exit code 1 if something is missing without which nothing can be painted.
 #[derive(Args)]
 pub struct Doctor {
@@ -83,6 +83,7 @@ struct Health {
     gstreamer: String,
     elements: Vec<Element>,
     openvino: OpenVino,
+    nvidia: Nvidia,
     cores: usize,
     free_memory_mib: Option<u64>,
     styles: Vec<Style>,
@@ -112,6 +113,15 @@ enum OpenVino {
     Missing {
         error: String,
     },
+}
+
+/// What there is of NVIDIA's. Nothing of it is needed to paint.
+#[derive(Serialize)]
+struct Nvidia {
+    /// Name and version of TensorRT, and its library; or why there is none.
+    tensorrt: Result<String, String>,
+    /// GPUs with compute capability and memory; or why there are none.
+    gpus: Result<Vec<String>, String>,
 }
 
 #[derive(Serialize)]
@@ -185,6 +195,7 @@ impl Health {
                     .all(|element| element.is_there || !element.is_needed),
             elements,
             openvino,
+            nvidia: Nvidia::look(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             free_memory_mib: free_memory_mib(
                 &fs::read_to_string("/proc/meminfo").unwrap_or_default(),
@@ -212,6 +223,7 @@ impl Health {
             ),
             OpenVino::Missing { error } => format!("OpenVINO is missing: {error}"),
         })?;
+        self.nvidia.tell()?;
         for &(task, ..) in TASKS {
             let missing: Vec<_> = self
                 .elements
@@ -239,6 +251,55 @@ impl Health {
             Some(path) => format!("plugin for gst-launch-1.0: {path}"),
             None => "plugin for gst-launch-1.0: not installed; `./setup install` in Impasto's source folder does".to_owned(),
         })
+    }
+}
+
+impl Nvidia {
+    #[cfg(any(feature = "tensorrt", feature = "tensorrt-enterprise"))]
+    fn look() -> Self {
+        use engines::tensorrt;
+
+        let describe = |device: tensorrt::Device| {
+            format!(
+                "{}, compute capability {}, {} MiB",
+                device.name,
+                device.gpu,
+                device.n_bytes >> 20
+            )
+        };
+        Self {
+            tensorrt: tensorrt::probe()
+                .map(|runtime| format!("{runtime} in {}", runtime.library.display()))
+                .map_err(|error| error.to_string()),
+            gpus: tensorrt::devices()
+                .map(|devices| devices.into_iter().map(describe).collect())
+                .map_err(|error| error.to_string()),
+        }
+    }
+
+    #[cfg(not(any(feature = "tensorrt", feature = "tensorrt-enterprise")))]
+    fn look() -> Self {
+        let error = engines::Error::TensorRtNotBuilt.to_string();
+        Self {
+            tensorrt: Err(error.clone()),
+            gpus: Err(error),
+        }
+    }
+
+    fn tell(&self) -> anyhow::Result<()> {
+        match &self.tensorrt {
+            Ok(found) => report::line(found)?,
+            Err(error) => report::line(format!("TensorRT: {error}"))?,
+        }
+        match &self.gpus {
+            Ok(gpus) if gpus.is_empty() => report::line("NVIDIA GPU: none"),
+            Ok(gpus) => gpus
+                .iter()
+                .try_for_each(|gpu| report::line(format!("NVIDIA GPU: {gpu}"))),
+            // Said once is enough.
+            Err(error) if Some(error) == self.tensorrt.as_ref().err() => Ok(()),
+            Err(error) => report::line(format!("NVIDIA GPU: {error}")),
+        }
     }
 }
 

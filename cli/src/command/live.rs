@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::args::{SteadyArgs, StyleArgs};
+use crate::args::{SteadyArgs, StyleArgs, size};
 use crate::live::{self, Meters, Sink, Sound, Source, Wish};
 use crate::{interrupt, report};
 
@@ -112,24 +112,4 @@ fn line(before: Option<&Meters>, meters: &Meters) -> String {
         meters.quality,
         meters.processing_height
     )
-}
-
-fn size(text: &str) -> Result<(i32, i32), String> {
-    let side = |text: &str| text.parse().ok().filter(|side| (16..=8192).contains(side));
-    text.split_once('x')
-        .and_then(|(width, height)| Some((side(width)?, side(height)?)))
-        .ok_or_else(|| "wanted WIDTHxHEIGHT, each from 16 to 8192, such as 1280x720".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read() {
-        assert_eq!(size("640x360"), Ok((640, 360)));
-        for text in ["640", "x", "640x8", "0x0", "-1x100", "640x99999"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
 }

@@ -2,6 +2,8 @@
 
 mod bench;
 mod doctor;
+#[cfg(any(feature = "tensorrt", feature = "tensorrt-enterprise"))]
+mod engine;
 mod evaluate;
 mod image;
 mod live;
@@ -17,6 +19,15 @@ pub enum Command {
     Image(image::Image),
     Live(live::Live),
     Styles(styles::Styles),
+    #[cfg(any(feature = "tensorrt", feature = "tensorrt-enterprise"))]
+    Engine(engine::Engine),
+    /// Builds, lists and removes the engines that NVIDIA GPUs run: not in this build
+    #[cfg(not(any(feature = "tensorrt", feature = "tensorrt-enterprise")))]
+    #[command(disable_help_flag = true)]
+    Engine {
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     Doctor(doctor::Doctor),
     Bench(bench::Bench),
     Evaluate(evaluate::Evaluate),
@@ -33,6 +44,10 @@ impl Command {
             Self::Image(image) => image.run(),
             Self::Live(live) => live.run(),
             Self::Styles(styles) => styles.run(),
+            #[cfg(any(feature = "tensorrt", feature = "tensorrt-enterprise"))]
+            Self::Engine(engine) => engine.run(),
+            #[cfg(not(any(feature = "tensorrt", feature = "tensorrt-enterprise")))]
+            Self::Engine { .. } => Err(engines::Error::TensorRtNotBuilt.into()),
             Self::Doctor(doctor) => doctor.run(),
             Self::Bench(bench) => bench.run(),
             Self::Evaluate(evaluate) => evaluate.run(),

@@ -1,6 +1,8 @@
 //! Places where networks run. Each has a folder; this file chooses.
 
 pub mod cpu;
+#[cfg(feature = "tensorrt-common")]
+pub mod tensorrt;
 
 use std::any::Any;
 

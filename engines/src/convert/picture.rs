@@ -16,6 +16,20 @@ pub(crate) enum Arrangement {
     ChannelBlocks(usize),
 }
 
+impl Arrangement {
+    /// Sizes of the axes of a picture, width before height, with the 1 of a single picture in front.
+    pub(crate) fn dims(self, (width, height): (usize, usize)) -> [i64; 4] {
+        let (width, height) = (width as i64, height as i64);
+        match self {
+            Self::Planes => [1, 3, height, width],
+            Self::Blocks(n) | Self::ChannelBlocks(n) => {
+                let n = n as i64;
+                [1, height / n, width / n, 3 * n * n]
+            }
+        }
+    }
+}
+
 /// A picture of which a window holds the frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Picture<'a> {

@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::runtime::{core, failed, probe};
-use super::session::{Plan, Session, dims, reshape};
+use super::session::{Plan, Session, reshape};
 use crate::convert::{self, Arrangement, PictureMut, Rows};
 use crate::error::{Error, Result};
 use crate::geometry::Window;
@@ -155,13 +155,7 @@ fn align(model: &Model, convention: &Convention) -> Result<usize> {
         let mut network = core
             .read_model_from_buffer(&model.bytes, None)
             .map_err(reading)?;
-        if reshape(
-            &mut network,
-            convention,
-            &dims(arrangement, (width, height)),
-        )
-        .is_err()
-        {
+        if reshape(&mut network, convention, &arrangement.dims((width, height))).is_err() {
             return Ok(None);
         }
         let output = network

@@ -1,17 +1,15 @@
 //! Finding and loading OpenVINO.
 //!
-//! Looked for in `IMPASTO_OPENVINO`, beside the plugin, in the user's data folder, then in the system. The libraries
-//! find each other by themselves, so naming the first one is enough.
+//! The libraries find each other by themselves, so naming the first one is enough.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock};
-use std::{env, fs};
 
 use openvino::{Core, DeviceType, PropertyKey};
 
 use crate::error::{Error, Result};
+use crate::library::Wanted;
 use crate::settings::Precision;
-use crate::styles;
 
 /// The loaded runtime, as it describes itself.
 #[derive(Clone, Debug)]
@@ -116,62 +114,17 @@ fn load() -> Result<Loaded> {
 
 /// The library, and every place that was looked at until then.
 fn find() -> (Option<PathBuf>, String) {
-    let places = [
-        (
-            "IMPASTO_OPENVINO",
-            env::var_os("IMPASTO_OPENVINO").map(PathBuf::from),
-        ),
-        ("beside the plugin", plugin_folder()),
-        (
-            "the user's data folder",
-            styles::data_folder().map(|folder| folder.join("openvino")),
-        ),
-    ];
-    let mut looked = Vec::new();
-    for (place, folder) in places {
-        let Some(folder) = folder else {
-            looked.push(format!("{place} (not set)"));
-            continue;
-        };
-        if let Some(library) = library_in(&folder) {
-            return (Some(library), looked.join(", "));
-        }
-        looked.push(format!(
-            "{place} ({}: no libopenvino_c.so)",
-            folder.display()
-        ));
-    }
-    let system = openvino_sys::library::find();
-    if system.is_none() {
+    let wanted = Wanted {
+        variable: "IMPASTO_OPENVINO",
+        folder: "openvino",
+        file: "libopenvino_c.so",
+    };
+    let (found, mut looked) = wanted.find();
+    let library = found.or_else(openvino_sys::library::find);
+    if library.is_none() {
         looked.push("the system's library folders (none)".to_owned());
     }
-    (system, looked.join(", "))
-}
-
-/// Folder of the loaded plugin, or of the running program where the plugin is part of it.
-fn plugin_folder() -> Option<PathBuf> {
-    let plugin = fs::read_to_string("/proc/self/maps").ok().and_then(|maps| {
-        let line = maps
-            .lines()
-            .find(|line| line.ends_with("/libgstimpasto.so"))?;
-        Some(PathBuf::from(&line[line.find('/')?..]))
-    });
-    let file = plugin.or_else(|| env::current_exe().ok())?;
-    file.parent().map(Path::to_owned)
-}
-
-/// The newest `libopenvino_c.so*` of a folder.
-fn library_in(folder: &Path) -> Option<PathBuf> {
-    let mut libraries: Vec<_> = fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.starts_with("libopenvino_c.so"))
-        })
-        .collect();
-    libraries.sort();
-    libraries.pop()
+    (library, looked.join(", "))
 }
 
 /// How lines begin that name a place in the runtime's sources and no cause.

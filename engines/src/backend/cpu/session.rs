@@ -106,7 +106,7 @@ impl Session {
             (None, Layout::Nchw) => (Arrangement::Planes, Arrangement::Planes),
             (None, Layout::Nhwc) => (Arrangement::Blocks(1), Arrangement::Blocks(1)),
         };
-        let picture = dims(input, size);
+        let picture = input.dims(size);
         let n_cores = thread::available_parallelism().map_or(1, usize::from);
         let hints = Hints {
             precision: precision.hint(&runtime),
@@ -234,11 +234,11 @@ impl Session {
     }
 
     pub(super) fn alloc_input(&self) -> Result<Tensor> {
-        Tensor::new(&dims(self.input, self.size))
+        Tensor::new(&self.input.dims(self.size))
     }
 
     pub(super) fn alloc_painted(&self) -> Result<Tensor> {
-        Tensor::new(&dims(self.painted, self.painted_size))
+        Tensor::new(&self.painted.dims(self.painted_size))
     }
 
     /// Starts the network in a slot; until [`Session::wait`] both tensors belong to it.
@@ -279,18 +279,6 @@ impl Session {
 struct Hints {
     precision: &'static str,
     n_streams: usize,
-}
-
-/// Sizes of the axes of a picture of `size`, width before height.
-pub(super) fn dims(arrangement: Arrangement, (width, height): (usize, usize)) -> [i64; 4] {
-    let (width, height) = (width as i64, height as i64);
-    match arrangement {
-        Arrangement::Planes => [1, 3, height, width],
-        Arrangement::Blocks(n) | Arrangement::ChannelBlocks(n) => {
-            let n = n as i64;
-            [1, height / n, width / n, 3 * n * n]
-        }
-    }
 }
 
 /// Fixes the sizes of all inputs.

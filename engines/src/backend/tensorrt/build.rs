@@ -1,0 +1,151 @@
+//! From a network to an engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use trtx::trtx_sys::Dims64;
+use trtx::{Builder, BuilderConfig, LogHandler, Logger, OnnxParser, OptProfileSelector, Severity};
+
+use super::gpu::{Gpu, devices};
+use super::network::{Dims, Network};
+use super::runtime;
+use crate::error::{Error, Result};
+
+/// Builds the engine of a network called `name`. Needs neither a GPU nor a driver, unless `gpus` is empty.
+///
+/// # Errors
+/// [`Error::TensorRtMissing`], or [`Error::Style`] if TensorRT does not take the network.
+pub(super) fn build(name: &str, network: &Network, gpus: &[Gpu]) -> Result<Vec<u8>> {
+    runtime::probe()?;
+    if gpus.is_empty() {
+        // TensorRT itself would only say that something is not there.
+        devices().map_err(|error| match error {
+            Error::Gpu { reason } => Error::Gpu {
+                reason: format!(
+                    "{reason}; or name the kinds of GPU to build for, as in --gpu 8.6,8.9"
+                ),
+            },
+            other => other,
+        })?;
+    }
+    let told = Told::default();
+    run(network, gpus, &told).map_err(|error| Error::Style {
+        name: name.to_owned(),
+        reason: format!(
+            "TensorRT does not build it: {}; engine=cpu may take it",
+            told.cause(&error)
+        ),
+    })
+}
+
+fn run(network: &Network, gpus: &[Gpu], told: &Told) -> trtx::Result<Vec<u8>> {
+    let logger = Logger::new(told.clone())?;
+    let mut builder = Builder::new(&logger)?;
+    // Strongly typed, as all networks of TensorRT-RTX are.
+    let definition = builder.create_network(0)?;
+    let mut parser = OnnxParser::new(definition, &logger)?;
+    parser.parse(&network.bytes)?;
+    let definition = parser.network_mut();
+    let mut config = builder.create_config()?;
+    aim(&mut config, gpus)?;
+    let mut input = definition.input(network.input_idx as i32)?;
+    match &network.dims {
+        Dims::Fixed(dims) => input.set_dimensions(definition, dims),
+        Dims::Range(range) => {
+            let name = input.name(definition)?;
+            allow(&mut builder, &mut config, &name, range)?;
+        }
+    }
+    let engine = builder.build_serialized_network(definition, &mut config)?;
+    Ok(engine.to_vec())
+}
+
+/// Names the kinds of GPU to build for.
+#[cfg(not(feature = "tensorrt-enterprise"))]
+fn aim(config: &mut BuilderConfig<'_>, gpus: &[Gpu]) -> trtx::Result<()> {
+    use trtx::ComputeCapability;
+
+    let capability = |gpu: Gpu| match (gpu.major, gpu.minor) {
+        (7, 5) => ComputeCapability::kSM75,
+        (8, 0) => ComputeCapability::kSM80,
+        (8, 6) => ComputeCapability::kSM86,
+        (8, 9) => ComputeCapability::kSM89,
+        (12, 0) => ComputeCapability::kSM120,
+        _ => ComputeCapability::kSM121,
+    };
+    if gpus.is_empty() {
+        return Ok(());
+    }
+    config.set_nb_compute_capabilities(gpus.len() as i32)?;
+    for (idx, gpu) in (0..).zip(gpus) {
+        config.set_compute_capability(capability(*gpu), idx)?;
+    }
+    Ok(())
+}
+
+/// The full TensorRT builds for the GPU at hand alone.
+#[cfg(feature = "tensorrt-enterprise")]
+fn aim(_config: &mut BuilderConfig<'_>, gpus: &[Gpu]) -> trtx::Result<()> {
+    if gpus.is_empty() {
+        return Ok(());
+    }
+    Err(trtx::Error::InvalidArgument(
+        "it builds engines for the GPU at hand alone; leave out the kinds of GPU".to_owned(),
+    ))
+}
+
+/// Lets the picture have any size of a range.
+fn allow<'a>(
+    builder: &mut Builder<'a>,
+    config: &mut BuilderConfig<'a>,
+    name: &str,
+    range: &[[i64; 4]; 3],
+) -> trtx::Result<()> {
+    let mut profile = builder.creata_optimization_profile()?;
+    let ends = [
+        OptProfileSelector::kMIN,
+        OptProfileSelector::kOPT,
+        OptProfileSelector::kMAX,
+    ];
+    for (end, dims) in ends.into_iter().zip(range) {
+        profile.set_dimensions(name, end, &Dims64::from_slice(dims))?;
+    }
+    config.add_optimization_profile(&mut profile)?;
+    // The builder owns it; to drop it here as well would destroy it twice.
+    std::mem::forget(profile);
+    Ok(())
+}
+
+/// What TensorRT has said while it worked.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl LogHandler for Told {
+    fn log(&self, severity: Severity, message: &str) {
+        if severity <= Severity::Error {
+            let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            told.push(message.to_owned());
+        }
+    }
+}
+
+impl Told {
+    /// Why it failed, in its own words and in one line. What it says of a driver that is not there is left out: building
+    /// needs none.
+    fn cause(&self, error: &trtx::Error) -> String {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = told.iter().flat_map(|message| message.lines());
+        let mut causes: Vec<&str> = lines
+            .filter(|line| line.contains("Error Code") && !line.contains("cudaError"))
+            .collect();
+        causes.dedup();
+        match causes.first() {
+            Some(cause) => (*cause).to_owned(),
+            None => error
+                .to_string()
+                .lines()
+                .take(2)
+                .collect::<Vec<_>>()
+                .join("; "),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Engines on disk. An engine is found by what it was built from: the network, its size and precision, the kinds of GPU and
+//! the version of TensorRT. A file that is damaged is built anew, never trusted.
+
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use super::build::build;
+use super::network::{Dims, Network, Plan};
+use super::runtime::{self, Runtime};
+use crate::error::{Error, Result};
+use crate::files::write_whole;
+
+/// How a file begins. Its last byte counts the versions of this layout: behind it follow the key, the checksum of all that
+/// comes then, the length of the description, the description in TOML, and the engine. Numbers are little-endian.
+const MAGIC: &[u8; 16] = b"impasto engine\0\x01";
+/// Bytes before the description.
+const HEAD: usize = 16 + 16 + 16 + 4;
+/// Ending of the files' names.
+const EXTENSION: &str = "engine";
+
+/// What an engine is, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Entry {
+    /// Style or file.
+    pub style: String,
+    /// Size of network, if it is one of a style's several.
+    pub quality: Option<String>,
+    /// Width and height of what the network sees, in pixels, or `dynamic`.
+    pub size: String,
+    /// `half` or `f32`.
+    pub precision: String,
+    /// Compute capabilities, or `this GPU`.
+    pub gpus: Vec<String>,
+    /// Name and version of the library that built it.
+    pub built_by: String,
+}
+
+/// An engine that is ready on disk.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The file.
+    pub path: PathBuf,
+    /// What it is.
+    pub entry: Entry,
+    /// The engine itself.
+    pub engine: Vec<u8>,
+    /// Whether it was there already.
+    pub is_old: bool,
+}
+
+/// Gives the engine of a plan: from disk if it is there and whole, else built and written there.
+///
+/// # Errors
+/// [`Error::TensorRtMissing`], [`Error::Style`] if the network cannot be built, [`Error::File`] if the engine cannot be
+/// written.
+pub fn make(plan: &Plan<'_>) -> Result<Made> {
+    let runtime = runtime::probe()?;
+    let network = plan.network()?;
+    let entry = Entry::of(plan, &network, &runtime);
+    let key = key(&entry, &network);
+    let path = folder()?.join(entry.file_name(key));
+    if let Some((found, engine)) = read(&path, Some(key)) {
+        return Ok(Made {
+            path,
+            entry: found,
+            engine,
+            is_old: true,
+        });
+    }
+    let engine = build(&plan.model.name, &network, plan.gpus)?;
+    write(&path, key, &entry, &engine)?;
+    Ok(Made {
+        path,
+        entry,
+        engine,
+        is_old: false,
+    })
+}
+
+/// Every engine on disk with its file and size in bytes; without an entry if it is damaged.
+///
+/// # Errors
+/// [`Error::File`] if the folder cannot be read.
+pub fn list() -> Result<Vec<(PathBuf, u64, Option<Entry>)>> {
+    let folder = folder()?;
+    let fail = |source| Error::File {
+        action: "reading",
+        path: folder.clone(),
+        source,
+    };
+    let files = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        files => files.map_err(fail)?,
+    };
+    let mut found = Vec::new();
+    for file in files {
+        let path = file.map_err(fail)?.path();
+        if path.extension().is_some_and(|found| found == EXTENSION) {
+            let n_bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            let entry = read(&path, None).map(|(entry, _)| entry);
+            found.push((path, n_bytes, entry));
+        }
+    }
+    found.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    Ok(found)
+}
+
+/// Removes every engine from disk, and says how many there were.
+///
+/// # Errors
+/// [`Error::File`] if one cannot be removed.
+pub fn clear() -> Result<usize> {
+    let found = list()?;
+    for (path, ..) in &found {
+        fs::remove_file(path).map_err(|source| Error::File {
+            action: "removing",
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(found.len())
+}
+
+/// The user's folder of engines, `$XDG_CACHE_HOME/impasto/engines` or `~/.cache/impasto/engines`.
+///
+/// # Errors
+/// [`Error::Setting`] if neither variable is set.
+pub fn folder() -> Result<PathBuf> {
+    let absolute = |key| {
+        env::var_os(key)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    let cache = cache.ok_or_else(|| Error::Setting {
+        name: "HOME",
+        found: "not set".to_owned(),
+        wanted: "the user's folder; or XDG_CACHE_HOME, the folder to keep engines in",
+    })?;
+    Ok(cache.join("impasto/engines"))
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quality = self.quality.iter().map(|quality| format!(" {quality}"));
+        write!(
+            f,
+            "{}{}, {}, {}, for {}, by {}",
+            self.style,
+            quality.collect::<String>(),
+            self.size,
+            self.precision,
+            self.gpus.join(" "),
+            self.built_by
+        )
+    }
+}
+
+impl Entry {
+    fn of(plan: &Plan<'_>, network: &Network, runtime: &Runtime) -> Self {
+        let gpus = match plan.gpus {
+            [] => vec!["this GPU".to_owned()],
+            gpus => gpus.iter().map(ToString::to_string).collect(),
+        };
+        Self {
+            style: plan.model.name.clone(),
+            quality: plan.model.quality().map(|quality| quality.to_string()),
+            size: network.size.clone(),
+            precision: if network.is_half { "half" } else { "f32" }.to_owned(),
+            gpus,
+            built_by: runtime.to_string(),
+        }
+    }
+
+    /// A name that tells people what it is, and by the key no other has.
+    fn file_name(&self, key: u128) -> String {
+        let stem = Path::new(&self.style).file_stem().unwrap_or_default();
+        let plain = |sign: char| {
+            if sign.is_ascii_alphanumeric() {
+                sign
+            } else {
+                '-'
+            }
+        };
+        let name: String = stem.to_string_lossy().chars().take(60).map(plain).collect();
+        let quality = self.quality.iter().map(|quality| format!("{quality}-"));
+        let (quality, size, precision) = (quality.collect::<String>(), &self.size, &self.precision);
+        format!("{name}-{quality}{size}-{precision}-{key:032x}.{EXTENSION}")
+    }
+}
+
+/// Different for everything that makes a different engine.
+fn key(entry: &Entry, network: &Network) -> u128 {
+    let mut hasher = Xxh3::new();
+    hasher.update(&network.bytes);
+    let mut add = |dims: &[i64; 4]| hasher.update(bytemuck::bytes_of(dims));
+    match &network.dims {
+        Dims::Fixed(dims) => add(dims),
+        Dims::Range(range) => range.iter().for_each(add),
+    }
+    for word in entry.gpus.iter().chain([&entry.built_by]) {
+        hasher.update(word.as_bytes());
+        hasher.update(&[0]);
+    }
+    hasher.digest128()
+}
+
+fn write(path: &Path, key: u128, entry: &Entry, engine: &[u8]) -> Result<()> {
+    let text = toml::to_string(entry).unwrap_or_default();
+    let length = (text.len() as u32).to_le_bytes();
+    let body = [&length[..], text.as_bytes(), engine].concat();
+    let mut bytes = Vec::with_capacity(HEAD + body.len());
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&key.to_le_bytes());
+    bytes.extend_from_slice(&xxh3_128(&body).to_le_bytes());
+    bytes.extend_from_slice(&body);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|source| Error::File {
+            action: "making",
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    write_whole(path, &bytes)
+}
+
+/// What a file holds, if it is whole and has the key, where one is wanted.
+fn read(path: &Path, wanted: Option<u128>) -> Option<(Entry, Vec<u8>)> {
+    let bytes = fs::read(path).ok()?;
+    let (magic, rest) = bytes.split_first_chunk::<16>()?;
+    let (key, rest) = rest.split_first_chunk::<16>()?;
+    let (sum, body) = rest.split_first_chunk::<16>()?;
+    let is_wanted = wanted.is_none_or(|wanted| wanted == u128::from_le_bytes(*key));
+    if magic != MAGIC || !is_wanted || u128::from_le_bytes(*sum) != xxh3_128(body) {
+        return None;
+    }
+    let (length, rest) = body.split_first_chunk::<4>()?;
+    let (text, engine) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let entry = toml::from_str(str::from_utf8(text).ok()?).ok()?;
+    Some((entry, engine.to_vec()))
+}

@@ -1,0 +1,17 @@
+//! The TensorRT backend: networks become engines of NVIDIA's TensorRT-RTX, which are kept on disk.
+//!
+//! An engine is built for frames of one size (or of any), in one precision, for GPUs of named compute capabilities or the
+//! one at hand. Building needs neither a GPU nor a driver. TensorRT is strongly typed: half precision is a property of the
+//! network that is handed to it, not of the build.
+
+mod build;
+mod cache;
+mod gpu;
+mod half;
+mod network;
+mod runtime;
+
+pub use cache::{Entry, Made, clear, folder, list, make};
+pub use gpu::{Device, Gpu, devices};
+pub use network::Plan;
+pub use runtime::{Runtime, probe};
