@@ -69,6 +69,13 @@ impl Mix {
         self.parts.len() == 1
     }
 
+    /// The names or paths of its styles with the share of each, above 0 and up to 1; at least one.
+    pub fn styles(&self) -> impl Iterator<Item = (&str, f32)> {
+        self.parts
+            .iter()
+            .map(|part| (part.style.as_str(), part.share()))
+    }
+
     /// The styles and their shares; at least one.
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
