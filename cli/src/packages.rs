@@ -63,6 +63,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "udpsink",
             "flvmux",
             "pulsesrc",
+            "jpegenc",
         ],
     ),
     (

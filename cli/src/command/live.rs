@@ -1,10 +1,12 @@
 //! `impasto live`: paints a camera, or anything that plays, as it comes.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::args::{SteadyArgs, StyleArgs, size};
+use crate::live::page::ADDRESS;
 use crate::live::{self, Meters, Sink, Sound, Source, Wish};
 use crate::{interrupt, report};
 
@@ -17,6 +19,10 @@ use crate::{interrupt, report};
 ///
 ///     impasto live
 ///     impasto live --from test --to 'srt://:9000?mode=listener'
+///
+/// Paint the camera, with styles and sliders in a browser:
+///
+///     impasto live --page
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub struct Live {
@@ -46,6 +52,11 @@ pub struct Live {
     /// Stop after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     stop_after: Option<u32>,
+
+    /// Show and control it in a browser: preview, styles, sliders, meters. The address is printed with a token that every
+    /// request needs. Without ADDRESS it is 127.0.0.1:7870, which this machine alone reaches; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = ADDRESS, value_parser = address)]
+    page: Option<SocketAddr>,
 
     #[command(flatten)]
     style: StyleArgs,
@@ -87,6 +98,7 @@ impl Live {
             },
             style: &self.style,
             steady: &self.steady,
+            page: self.page,
             stop_after: self
                 .stop_after
                 .map(|seconds| Duration::from_secs(seconds.into())),
@@ -112,4 +124,36 @@ fn line(before: Option<&Meters>, meters: &Meters) -> String {
         meters.quality,
         meters.processing_height
     )
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let wanted =
+        "wanted an address of this machine with a port, such as 127.0.0.1:7870 or [::1]:7870";
+    text.parse().map_err(|_| wanted.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_at_an_address_or_at_its_own() {
+        #[derive(clap::Parser)]
+        struct Cli {
+            #[command(flatten)]
+            live: Live,
+        }
+        let page = |args: &[&str]| {
+            let cli = <Cli as clap::Parser>::try_parse_from([&["x"], args].concat());
+            cli.map(|cli| cli.live.page.map(|page| page.to_string()))
+        };
+        assert_eq!(page(&[]).unwrap(), None);
+        assert_eq!(page(&["--page"]).unwrap().as_deref(), Some(ADDRESS));
+        let named = page(&["--page", "[::1]:80", "--from", "test"]);
+        assert_eq!(named.unwrap().as_deref(), Some("[::1]:80"));
+        for wrong in ["localhost", "7870", "127.0.0.1", "127.0.0.1:99999"] {
+            let error = page(&["--page", wrong]).unwrap_err().to_string();
+            assert!(error.contains("127.0.0.1:7870"), "{error}");
+        }
+    }
 }

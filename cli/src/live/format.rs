@@ -75,7 +75,10 @@ impl Wish {
 }
 
 /// A size scaled down until it fits, in its own shape.
-fn within((width, height): (i32, i32), (largest_width, largest_height): (i32, i32)) -> (i32, i32) {
+pub fn within(
+    (width, height): (i32, i32),
+    (largest_width, largest_height): (i32, i32),
+) -> (i32, i32) {
     let ratio = |a: i32, b: i32| f64::from(a) / f64::from(b.max(1));
     let scale = ratio(largest_width, width)
         .min(ratio(largest_height, height))

@@ -3,7 +3,7 @@
 //! Source, painter and every sink are pipelines of their own on one clock ([`time`]), so that a camera that is pulled out
 //! or a server that goes away takes nothing else down: what fails is built anew ([`mod@line`]). Frames and sound go from one
 //! to the next through a [`relay`]; where no frames come, a still card ([`card`]) stands in for them, and silence for
-//! sound ([`sound`]). `run` ties it together and watches.
+//! sound ([`sound`]). `run` ties it together and watches. Keys and a [`page`] change how it is painted ([`controls`]).
 
 mod card;
 mod controls;
@@ -11,10 +11,12 @@ mod format;
 mod keys;
 mod line;
 mod pace;
+pub mod page;
 mod painter;
 mod relay;
 mod run;
 mod sink;
+mod snapshot;
 mod sound;
 mod source;
 mod time;

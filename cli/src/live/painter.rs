@@ -31,8 +31,11 @@ pub struct Painter {
     /// How long after they came frames were painted, since somebody asked for it last.
     delay: Arc<Mutex<Spans>>,
     looked: Instant,
+    /// Size of network and height that the user wants.
+    wanted: (Quality, u32),
     /// How high it paints, where nobody named a size.
     pace: Option<Pace>,
+    format: Format,
 }
 
 /// How long something took, frame by frame.
@@ -45,6 +48,13 @@ pub struct Spans {
 }
 
 impl Spans {
+    /// Takes up those that came after.
+    pub fn add(&mut self, later: Self) {
+        self.n_frames += later.n_frames;
+        self.total += later.total;
+        self.most = self.most.max(later.most);
+    }
+
     /// The mean; nothing if there were no frames.
     pub fn mean(&self) -> Option<Duration> {
         self.total.checked_div(self.n_frames)
@@ -105,9 +115,7 @@ impl Painter {
         exit.set_callbacks(callbacks.build());
         let elements = [entrance.clone().upcast(), style.clone(), exit.upcast()];
         chain(&pipeline, &elements)?;
-        let is_free =
-            style_args.network.quality == Quality::Auto && style_args.processing_size == 0;
-        let interval = Duration::from_secs(1) / format.fps as u32;
+        let wanted = (style_args.network.quality, style_args.processing_size);
         let painter = Self {
             entrance,
             unpainted: unpainted.clone(),
@@ -116,7 +124,9 @@ impl Painter {
             style,
             delay,
             looked: Instant::now(),
-            pace: is_free.then(|| Pace::new(format.height, interval, Instant::now())),
+            pace: pace(wanted, format),
+            wanted,
+            format,
         };
         painter.rest(false);
         // If it does not start, the reason is a message on its bus.
@@ -184,6 +194,17 @@ impl Painter {
             .set_property("processing-size", if is_whole { 0 } else { height });
     }
 
+    /// Paints in a size of network that the user names from now on, or, with `auto`, in what keeps up.
+    pub fn set_quality(&mut self, quality: Quality) {
+        if quality == self.wanted.0 {
+            return;
+        }
+        self.wanted.0 = quality;
+        self.pace = pace(self.wanted, self.format);
+        self.style.set_property_from_str("quality", quality.name());
+        self.style.set_property("processing-size", self.wanted.1);
+    }
+
     /// Takes no more frames, or takes them again.
     pub fn rest(&self, rests: bool) {
         if rests {
@@ -224,6 +245,12 @@ impl Drop for Painter {
         // A pipeline that does not stop is beyond help, and the process is about to end.
         let _ = self.pipeline.set_state(gst::State::Null);
     }
+}
+
+/// What chooses the height, where the user names neither size nor height.
+fn pace(wanted: (Quality, u32), format: Format) -> Option<Pace> {
+    let interval = Duration::from_secs(1) / format.fps as u32;
+    (wanted == (Quality::Auto, 0)).then(|| Pace::new(format.height, interval, Instant::now()))
 }
 
 /// Notes how long an element that has one frame at a time works on each.

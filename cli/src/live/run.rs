@@ -1,5 +1,6 @@
 //! The run: starts everything, watches it, and ends it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,9 +12,11 @@ use super::controls::Controls;
 use super::format::{Choice, Format, Wish};
 use super::keys::{HELP, Key, Keys};
 use super::line::{Event, Line};
-use super::painter::Painter;
+use super::page::{Page, Place};
+use super::painter::{Painter, Spans};
 use super::relay::Relay;
 use super::sink::{Outlet, Sink, node_name};
+use super::snapshot::Snapshots;
 use super::sound::Track;
 use super::source::{Camera, Inlet, Microphone, Sound, Source};
 use super::time::Time;
@@ -35,7 +38,8 @@ const END_PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
 /// How long nobody may watch before the painter rests, and how long after that the source does.
 const REST_PATIENCE: Duration = Duration::from_secs(2);
 const SOURCE_REST_PATIENCE: Duration = Duration::from_secs(10);
-/// Time between two lines about how it goes.
+/// Time between two looks at how it goes, and between two lines about it.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// What to do.
@@ -52,6 +56,8 @@ pub struct Live<'a> {
     pub style: &'a StyleArgs,
     /// How to keep the picture steady.
     pub steady: &'a SteadyArgs,
+    /// Where a page shows and controls it.
+    pub page: Option<SocketAddr>,
     /// Stops after this time.
     pub stop_after: Option<Duration>,
     /// Is told how it goes.
@@ -93,7 +99,8 @@ pub struct Meters {
 /// What cannot work from the start, or an error of the painter.
 pub fn run(live: Live<'_>) -> anyhow::Result<()> {
     let mut session = Session::start(&live)?;
-    let (start, mut told) = (Instant::now(), Instant::now());
+    let start = Instant::now();
+    let (mut told, mut looked) = (start, start);
     let is_over = || {
         interrupt::check().is_err() || live.stop_after.is_some_and(|time| start.elapsed() > time)
     };
@@ -106,6 +113,10 @@ pub fn run(live: Live<'_>) -> anyhow::Result<()> {
                 outcome = Err(error);
                 break;
             }
+        }
+        if looked.elapsed() > BETWEEN_LOOKS {
+            looked = Instant::now();
+            session.look();
         }
         if told.elapsed() > BETWEEN_LINES {
             told = Instant::now();
@@ -125,13 +136,16 @@ struct Session {
     camera: Line<Camera>,
     microphone: Option<Line<Microphone>>,
     painter: Painter,
-    controls: Controls,
+    controls: Arc<Controls>,
+    page: Option<Page>,
     /// The terminal's keys, if there is one.
     keys: Option<Keys>,
     sinks: Vec<Line<Outlet>>,
     /// Tells whether anybody watches, where that can be told of all sinks.
     watch: Option<Watch>,
     rest: Rest,
+    /// How long frames have taken since the last line.
+    delay: Spans,
     card: Card,
     track: Arc<Track>,
     unpainted: Arc<Relay>,
@@ -158,6 +172,7 @@ impl Session {
         for sink in &live.sinks {
             sink.check()?;
         }
+        let place = live.page.map(Place::take).transpose()?;
         let time = Time::start();
         let choice = Arc::new(Choice::new(live.wish));
         let [unpainted, painted, sound] = [0; 3].map(|_| Arc::new(Relay::default()));
@@ -195,15 +210,22 @@ impl Session {
             );
             sinks.push(Line::start(outlet).with_context(|| format!("opening {sink}"))?);
         }
+        let quality = live.style.network.quality;
+        let controls = Controls::of(painter.element(), quality, Snapshots::new(&painted, format))?;
+        let controls = Arc::new(controls);
+        let page =
+            place.map(|place| Page::start(place, controls.clone(), [&unpainted, &painted], format));
         let keys = Keys::listen();
         if keys.is_some() {
             eprintln!("{HELP}");
         }
         Ok(Self {
-            controls: Controls::of(painter.element(), &painted, format)?,
+            controls,
+            page: page.transpose()?,
             keys,
             watch: watch(&live.sinks),
             rest: Rest::None(Instant::now()),
+            delay: Spans::default(),
             card: Card::new(format, live.source.lost(), &painted),
             seen: (0, Instant::now()),
             n_unwatched: 0,
@@ -240,6 +262,7 @@ impl Session {
         }
         self.card.show(&self.time, n > 0, quiet);
         self.track.fill(self.time.now());
+        self.painter.set_quality(self.controls.quality());
         self.painter.tend()?;
         while let Some(key) = self.keys.as_ref().and_then(Keys::next) {
             if key == Key::End {
@@ -255,7 +278,8 @@ impl Session {
 
     /// Rests while nobody watches: the painter at once, the source after a while.
     fn rest(&mut self) {
-        let is_watched = self.watch.as_ref().is_none_or(Watch::is_watched);
+        let is_watched = self.watch.as_ref().is_none_or(Watch::is_watched)
+            || self.page.as_ref().is_some_and(Page::is_watched);
         let n = self.unpainted.n_passed();
         match self.rest {
             Rest::None(_) if is_watched => self.rest = Rest::None(Instant::now()),
@@ -279,10 +303,25 @@ impl Session {
         }
     }
 
-    fn meters(&self) -> Meters {
+    /// Looks how it has gone since the last look, and tells the page.
+    fn look(&mut self) {
+        let recent = self.painter.delay();
+        self.delay.add(recent);
+        if let Some(page) = &self.page {
+            page.show(&self.meters_with(recent));
+        }
+    }
+
+    /// How it has gone since this was asked last.
+    fn meters(&mut self) -> Meters {
+        let mut delay = std::mem::take(&mut self.delay);
+        delay.add(self.painter.delay());
+        self.meters_with(delay)
+    }
+
+    fn meters_with(&self, delay: Spans) -> Meters {
         let n_frames = self.unpainted.n_passed();
         let count = |name| self.painter.stat::<u64>(name).unwrap_or(0);
-        let delay = self.painter.delay();
         let ms = |time: Duration| (time.as_secs_f64() * 10_000.0).round() / 10.0;
         Meters {
             seconds: self.time.now().mseconds() as f64 / 1000.0,

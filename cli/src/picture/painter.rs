@@ -23,12 +23,17 @@ impl Painter {
     /// # Errors
     /// If there is no such style.
     pub fn new(style: &StyleArgs) -> anyhow::Result<Self> {
-        Ok(Self {
-            model: style.model()?,
-            settings: style.settings(),
-            look: style.look(),
+        Ok(Self::of(style.model()?, style.settings(), style.look()))
+    }
+
+    /// Paints with a network that was read already.
+    pub fn of(model: Model, settings: Settings, look: Look) -> Self {
+        Self {
+            model,
+            settings,
+            look,
             open: None,
-        })
+        }
     }
 
     /// Paints a picture; alpha stays.
