@@ -1,9 +1,10 @@
 //! `impasto live --to pipewire` with a PipeWire of its own: another process finds the camera and takes its frames, and
-//! nothing is painted while nobody does.
+//! nothing is painted while nobody does, and nobody looks at the page.
 
 #![forbid(unsafe_code)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -97,7 +98,7 @@ impl Drop for Session {
 }
 
 /// The lines that a process says, as they come.
-fn lines(output: impl std::io::Read + Send + 'static) -> Receiver<String> {
+fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -109,9 +110,8 @@ fn lines(output: impl std::io::Read + Send + 'static) -> Receiver<String> {
     lines
 }
 
-#[test]
-fn frames_are_painted_while_somebody_takes_them() {
-    let session = Session::start();
+/// `impasto live --to pipewire` with a small test picture, and what it tells and says.
+fn start(session: &Session, more: &[&str]) -> (Child, Receiver<String>, Receiver<String>) {
     let mut live = session
         .command(env!("CARGO_BIN_EXE_impasto"))
         .args([
@@ -125,6 +125,7 @@ fn frames_are_painted_while_somebody_takes_them() {
             "60",
         ])
         .args(["--size", "320x180", "--fps", "15", "--quality", "fast"])
+        .args(more)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -133,18 +134,52 @@ fn frames_are_painted_while_somebody_takes_them() {
         lines(live.stdout.take().unwrap()),
         lines(live.stderr.take().unwrap()),
     );
-    let heard = |word: &str| {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let line = said
-                .recv_timeout(left)
-                .unwrap_or_else(|_| panic!("never said `{word}`"));
-            if line.contains(word) {
-                return;
-            }
+    (live, told, said)
+}
+
+/// Waits for a line with a word in it.
+fn heard(said: &Receiver<String>, word: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let line = said
+            .recv_timeout(left)
+            .unwrap_or_else(|_| panic!("never said `{word}`"));
+        if line.contains(word) {
+            return line;
         }
-    };
+    }
+}
+
+#[test]
+fn frames_are_painted_while_the_page_shows_them() {
+    let session = Session::start();
+    let (mut live, _told, said) = start(&session, &["--page", "127.0.0.1:0"]);
+    let address = heard(&said, "the page: http://");
+    let (host, query) = address
+        .strip_prefix("the page: http://")
+        .and_then(|address| address.split_once("/?"))
+        .unwrap();
+    heard(&said, "nobody watches");
+    let mut preview = TcpStream::connect(host).unwrap();
+    write!(
+        preview,
+        "GET /preview?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    )
+    .unwrap();
+    heard(&said, "somebody watches");
+    let mut bytes = [0; 100_000];
+    preview.read_exact(&mut bytes).unwrap();
+    drop(preview);
+    heard(&said, "nobody watches");
+    live.kill().unwrap();
+    live.wait().unwrap();
+}
+
+#[test]
+fn frames_are_painted_while_somebody_takes_them() {
+    let session = Session::start();
+    let (mut live, told, said) = start(&session, &[]);
     let meters = || -> serde_json::Value {
         while told.try_recv().is_ok() {}
         serde_json::from_str(&told.recv_timeout(Duration::from_secs(20)).unwrap()).unwrap()
@@ -152,7 +187,7 @@ fn frames_are_painted_while_somebody_takes_them() {
     session.wait_for(|session| session.camera().is_some());
     let camera = session.camera().unwrap();
     for round in 1..=2 {
-        heard("nobody watches");
+        heard(&said, "nobody watches");
         let [before, after] = [meters(), meters()].map(|meters| meters["frames_out"].as_u64());
         assert_eq!(before, after, "nothing is painted while nobody watches");
         let file = session.folder.path().join(format!("{round}.raw"));
@@ -180,7 +215,7 @@ fn frames_are_painted_while_somebody_takes_them() {
             "{}",
             String::from_utf8_lossy(&reader.stderr)
         );
-        heard("somebody watches");
+        heard(&said, "somebody watches");
         let frames = std::fs::read(&file).unwrap();
         assert_eq!(frames.len(), 60 * 320 * 180);
         // The test picture moves, and so does its painting.
