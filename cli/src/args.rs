@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use engines::{Look, Mix, Model, Precision, Quality, Settings, Stabilizer};
+use engines::{Look, Mix, Model, Place, Precision, Quality, Settings, Stabilizer};
 use gst::prelude::*;
 
 /// How to paint.
@@ -31,6 +31,9 @@ pub struct StyleArgs {
 
     #[command(flatten)]
     pub network: NetworkArgs,
+
+    #[command(flatten)]
+    pub engine: EngineArgs,
 
     /// Height in pixels at which the network works, 16 to 8192, or 0 for the frame's own; the paint is scaled
     /// to the frame. Smaller is faster and gives larger strokes
@@ -81,6 +84,19 @@ pub struct NetworkArgs {
     pub precision: Precision,
 }
 
+/// Where the network runs.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct EngineArgs {
+    /// Where the network runs: `cpu`, `tensorrt` (an NVIDIA GPU, in builds that have it), or `auto`: the processor, until the
+    /// way through a GPU has been shown on one
+    #[arg(long, value_name = "ENGINE", default_value_t = Place::default(), value_parser = engine())]
+    pub engine: Place,
+
+    /// Index of the GPU, where the network runs on one; `impasto doctor` lists them
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..256))]
+    pub device: u32,
+}
+
 impl StyleArgs {
     /// Reads the style's network.
     ///
@@ -121,6 +137,8 @@ impl StyleArgs {
     /// What an engine is opened with.
     pub fn settings(&self) -> Settings {
         Settings {
+            engine: self.engine.engine,
+            device: self.engine.device as usize,
             processing_size: self.processing_size as usize,
             precision: self.network.precision,
             ..Settings::default()
@@ -150,6 +168,8 @@ impl StyleArgs {
         element.set_property_from_str("quality", self.network.quality.name());
         element.set_property("processing-size", self.processing_size);
         element.set_property_from_str("precision", self.network.precision.name());
+        element.set_property_from_str("engine", self.engine.engine.name());
+        element.set_property("device", self.engine.device);
         Ok(())
     }
 }
@@ -187,6 +207,10 @@ fn persistence(text: &str) -> Result<f32, String> {
         Ok(share) if (0.0..=0.95).contains(&share) => Ok(share),
         _ => Err("wanted a number from 0 to 0.95".to_owned()),
     }
+}
+
+fn engine() -> impl TypedValueParser<Value = Place> {
+    PossibleValuesParser::new(Place::ALL.map(Place::name)).try_map(|word| word.parse())
 }
 
 fn quality() -> impl TypedValueParser<Value = Quality> {

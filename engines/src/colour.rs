@@ -6,8 +6,9 @@
 use crate::frame::{FrameFormat, Matrix, PixelFormat, Range};
 use crate::model::{Channels, ValueRange};
 
-/// `out[i] = sum over j of rows[i][j] * in[j] + offset[i]`.
+/// `out[i] = sum over j of rows[i][j] * in[j] + offset[i]`, laid out as kernels expect it.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
 pub(crate) struct Affine {
     pub rows: [[f32; 3]; 3],
     pub offset: [f32; 3],

@@ -25,6 +25,25 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
+    /// Where the frame lies in what the network gives, which may be a few pixels off what it sees.
+    pub(crate) fn painted_window(&self, painted: (usize, usize)) -> Window {
+        let Self {
+            padded_width,
+            padded_height,
+            window,
+        } = *self;
+        if painted == (padded_width, padded_height) {
+            return window;
+        }
+        let along = |position: usize, painted: usize, padded: usize| position * painted / padded;
+        Window {
+            left: along(window.left, painted.0, padded_width),
+            top: along(window.top, painted.1, padded_height),
+            width: along(window.width, painted.0, padded_width).max(1),
+            height: along(window.height, painted.1, padded_height).max(1),
+        }
+    }
+
     /// Lays a frame of `width` times `height` pixels out for a network. `processing_size` is the height at which
     /// the network works, 0 for the frame's own.
     ///

@@ -78,7 +78,7 @@ pub use mix::Mix;
 pub use model::{
     Channels, ConstantInput, Convention, Known, Layout, Model, Origin, Size, ValueRange,
 };
-pub use settings::{Look, Precision, Quality, Settings, Stabilizer};
+pub use settings::{Look, Place, Precision, Quality, Settings, Stabilizer};
 pub use sidecar::Sidecar;
 pub use stabilizer::{FlowField, flow_between};
 pub use stats::{Stage, Stats, Times};

@@ -153,6 +153,16 @@ pub struct Convention {
     pub constants: Vec<ConstantInput>,
 }
 
+impl Convention {
+    /// Values of black and white at input and output, once they are measured.
+    pub(crate) fn ranges(&self) -> (ValueRange, ValueRange) {
+        let output = self
+            .output_range
+            .map_or(ValueRange::Byte, |known| known.value);
+        (self.input_range.map_or(output, |known| known.value), output)
+    }
+}
+
 /// A network's file, read and understood.
 #[derive(Clone, Debug)]
 pub struct Model {

@@ -21,6 +21,18 @@ pub enum Quality {
     Auto,
 }
 
+/// Where the network runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The processor, until the way through a GPU has been shown on one.
+    #[default]
+    Auto,
+    /// The processor, by OpenVINO.
+    Cpu,
+    /// An NVIDIA GPU, by TensorRT.
+    TensorRt,
+}
+
 /// Number format in which the network computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
@@ -66,6 +78,20 @@ impl Quality {
             Self::Balanced => "balanced",
             Self::Best => "best",
             Self::Auto => "auto",
+        }
+    }
+}
+
+impl Place {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Cpu, Self::TensorRt];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::TensorRt => "tensorrt",
         }
     }
 }
@@ -120,6 +146,27 @@ impl FromStr for Stabilizer {
     }
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Place {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|place| place.name() == word)
+            .ok_or_else(|| Error::Setting {
+                name: "engine",
+                found: word.to_owned(),
+                wanted: "auto, cpu or tensorrt",
+            })
+    }
+}
+
 impl fmt::Display for Quality {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -165,6 +212,10 @@ impl FromStr for Precision {
 /// What is fixed when an engine is opened; another value needs another engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// Where the network runs.
+    pub engine: Place,
+    /// Index of the GPU, where it runs on one.
+    pub device: usize,
     /// Height in pixels at which the network works, 0 = the frame's own.
     pub processing_size: usize,
     /// Number format in which the network computes.
@@ -178,9 +229,28 @@ pub struct Settings {
     pub is_live: bool,
 }
 
+impl Settings {
+    /// Frames that may be inside at once.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] outside the range.
+    pub(crate) fn checked_slots(&self) -> Result<usize> {
+        if (1..=8).contains(&self.max_in_flight) {
+            return Ok(self.max_in_flight);
+        }
+        Err(Error::Setting {
+            name: "max-in-flight",
+            found: self.max_in_flight.to_string(),
+            wanted: "1 to 8 frames",
+        })
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            engine: Place::default(),
+            device: 0,
             processing_size: 0,
             precision: Precision::default(),
             max_in_flight: 1,
@@ -232,6 +302,9 @@ mod tests {
         }
         for precision in Precision::ALL {
             assert_eq!(precision.name().parse::<Precision>().unwrap(), precision);
+        }
+        for place in Place::ALL {
+            assert_eq!(place.name().parse::<Place>().unwrap(), place);
         }
         for stabilizer in Stabilizer::ALL {
             assert_eq!(stabilizer.name().parse::<Stabilizer>().unwrap(), stabilizer);

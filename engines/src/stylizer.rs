@@ -405,7 +405,11 @@ where
     }
 
     fn hand_over(&mut self) -> Option<Past> {
-        let past = self.has_history.then(|| self.backend.hand_over());
+        let past = if self.has_history {
+            self.backend.hand_over()
+        } else {
+            None
+        };
         self.reset();
         past.map(|past| Past(Box::new(past)))
     }

@@ -17,6 +17,10 @@ pub(crate) fn message(error: &Error) -> gst::ErrorMessage {
             gst::error_msg!(gst::ResourceError::Settings, ("{text}"))
         }
         Error::Memory { .. } => gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}")),
+        Error::Gpu { .. } => gst::error_msg!(gst::ResourceError::NotFound, ("{text}")),
+        Error::TensorRtMissing { .. } | Error::TensorRtNotBuilt => {
+            gst::error_msg!(gst::LibraryError::Init, ("{text}"))
+        }
         Error::OpenVinoMissing { .. } => gst::error_msg!(gst::LibraryError::Init, ("{text}")),
         Error::Runtime { .. } => gst::error_msg!(gst::LibraryError::Failed, ("{text}")),
         _ => gst::error_msg!(gst::StreamError::Failed, ("{text}")),

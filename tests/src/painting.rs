@@ -11,6 +11,8 @@ use crate::picture::Picture;
 
 /// The settings of tests: half precision differs from processor to processor.
 pub const F32: Settings = Settings {
+    engine: engines::Place::Cpu,
+    device: 0,
     processing_size: 0,
     precision: Precision::F32,
     max_in_flight: 1,

@@ -3,6 +3,7 @@
 pub mod cpu;
 #[cfg(feature = "tensorrt-common")]
 pub mod tensorrt;
+mod values;
 
 use std::any::Any;
 
@@ -10,7 +11,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::model::Model;
-use crate::settings::{Look, Settings};
+use crate::settings::{Look, Place, Settings};
 use crate::stabilizer::{Light, Task};
 use crate::stylizer::Stylizer;
 
@@ -60,8 +61,8 @@ pub(crate) trait Backend {
     /// to blend with. False if nothing was blended: the frame is shown as it was painted.
     fn blend(&mut self, painted: &Self::Tensor, motion: Option<&Self::Motion>) -> Result<bool>;
 
-    /// Gives what is known of the frames before away.
-    fn hand_over(&mut self) -> Self::Past;
+    /// Gives what is known of the frames before away, if it can.
+    fn hand_over(&mut self) -> Option<Self::Past>;
 
     /// Goes on after frames that another backend painted. False if they were of another size.
     fn take_over(&mut self, past: Self::Past) -> bool;
@@ -90,11 +91,38 @@ pub(crate) enum Done<'a, T> {
     Blended,
 }
 
+/// Opens a network where the settings say.
 pub(crate) fn open(
+    model: &Model,
+    format: &FrameFormat,
+    settings: &Settings,
+) -> Result<Box<dyn Engine>> {
+    match settings.engine {
+        Place::TensorRt => open_on_gpu(model, format, settings),
+        Place::Cpu | Place::Auto => open_on_cpu(model, format, settings),
+    }
+}
+
+fn open_on_cpu(
     model: &Model,
     format: &FrameFormat,
     settings: &Settings,
 ) -> Result<Box<dyn Engine>> {
     let backend = cpu::Cpu::open(model, format, settings)?;
     Ok(Box::new(Stylizer::new(backend, *format, settings)?))
+}
+
+#[cfg(feature = "tensorrt-common")]
+fn open_on_gpu(
+    model: &Model,
+    format: &FrameFormat,
+    settings: &Settings,
+) -> Result<Box<dyn Engine>> {
+    let backend = tensorrt::TensorRt::open(model, format, settings)?;
+    Ok(Box::new(Stylizer::new(backend, *format, settings)?))
+}
+
+#[cfg(not(feature = "tensorrt-common"))]
+fn open_on_gpu(_: &Model, _: &FrameFormat, _: &Settings) -> Result<Box<dyn Engine>> {
+    Err(crate::error::Error::TensorRtNotBuilt)
 }

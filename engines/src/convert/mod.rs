@@ -6,6 +6,8 @@
 mod picture;
 mod read;
 mod samples;
+#[cfg(test)]
+pub(crate) mod video;
 mod write;
 
 pub(crate) use picture::{Arrangement, Picture, PictureMut, Pixels};
@@ -21,61 +23,13 @@ const BAND_ROWS: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use super::video::{ARRANGEMENTS, Video, format, largest_difference, noise};
     use super::*;
     use crate::colour::{Affine, max_code};
-    use crate::frame::{Frame, FrameFormat, FrameMut, Matrix, PixelFormat, Plane, PlaneMut, Range};
+    use crate::frame::{FrameFormat, PixelFormat};
     use crate::geometry::Window;
     use crate::model::{Channels, ValueRange};
     use crate::settings::Look;
-
-    /// A video frame in memory with padded strides; padding bytes are 0xEE.
-    struct Video {
-        format: FrameFormat,
-        planes: Vec<(Vec<u8>, usize)>,
-    }
-
-    impl Video {
-        fn new(
-            format: FrameFormat,
-            extra_bytes: usize,
-            byte: impl Fn(usize, usize, usize) -> u8,
-        ) -> Self {
-            let planes = (0..format.pixels.n_planes())
-                .map(|idx| {
-                    let (width, rows) = format.pixels.plane_size(idx, format.width, format.height);
-                    let stride = width + extra_bytes;
-                    let mut data = vec![0xEE; stride * rows];
-                    for (y, row) in data.chunks_mut(stride).enumerate() {
-                        for (x, sample) in row[..width].iter_mut().enumerate() {
-                            *sample = byte(idx, x, y);
-                        }
-                    }
-                    (data, stride)
-                })
-                .collect();
-            Self { format, planes }
-        }
-
-        fn frame(&self) -> Frame<'_> {
-            let planes: Vec<_> = self
-                .planes
-                .iter()
-                .map(|(data, stride_bytes)| Plane {
-                    data,
-                    stride_bytes: *stride_bytes,
-                })
-                .collect();
-            Frame::new(self.format, &planes).unwrap()
-        }
-
-        fn frame_mut(&mut self) -> FrameMut<'_> {
-            let planes = self.planes.iter_mut().map(|(data, stride_bytes)| PlaneMut {
-                data,
-                stride_bytes: *stride_bytes,
-            });
-            FrameMut::new(self.format, planes).unwrap()
-        }
-    }
 
     fn smooth(format: FrameFormat, extra_bytes: usize) -> Video {
         let p010 = format.pixels == PixelFormat::P010;
@@ -89,19 +43,6 @@ mod tests {
             _ => (118 + (x + 2 * y) / 8).min(138) as u8,
         })
     }
-
-    fn format(pixels: PixelFormat, width: usize, height: usize) -> FrameFormat {
-        FrameFormat::new(pixels, width, height, Matrix::Bt709, Range::Limited).unwrap()
-    }
-
-    const ARRANGEMENTS: [Arrangement; 6] = [
-        Arrangement::Planes,
-        Arrangement::Blocks(1),
-        Arrangement::Blocks(2),
-        Arrangement::Blocks(4),
-        Arrangement::ChannelBlocks(2),
-        Arrangement::ChannelBlocks(4),
-    ];
 
     /// Frame to picture and back, with a border of at least 8 pixels in the picture.
     fn round_trip(source: &Video, target: &mut Video, look: Look, arrangement: Arrangement) {
@@ -236,30 +177,6 @@ mod tests {
         }
     }
 
-    fn largest_difference(a: &Video, b: &Video) -> f32 {
-        let mut largest: f32 = 0.0;
-        for plane_idx in 0..a.format.pixels.n_planes() {
-            let (_, rows) = a
-                .format
-                .pixels
-                .plane_size(plane_idx, a.format.width, a.format.height);
-            for y in 0..rows {
-                let (row_a, row_b) = (a.frame().row(plane_idx, y), b.frame().row(plane_idx, y));
-                if a.format.pixels == PixelFormat::P010 {
-                    let word = |pair: &[u8]| f32::from(u16::from_le_bytes([pair[0], pair[1]]) >> 6);
-                    for (p, q) in row_a.chunks(2).zip(row_b.chunks(2)) {
-                        largest = largest.max((word(p) - word(q)).abs());
-                    }
-                } else {
-                    for (p, q) in row_a.iter().zip(row_b) {
-                        largest = largest.max((f32::from(*p) - f32::from(*q)).abs());
-                    }
-                }
-            }
-        }
-        largest
-    }
-
     #[test]
     fn every_format_comes_back_as_it_was() {
         for pixels in PixelFormat::ALL {
@@ -303,7 +220,7 @@ mod tests {
     #[test]
     fn alpha_is_kept_and_unused_bytes_are_opaque() {
         for (pixels, wanted) in [(PixelFormat::Bgra, None), (PixelFormat::Rgbx, Some(255))] {
-            let source = Video::new(format(pixels, 40, 16), 0, |_, x, y| (x * 3 + y) as u8);
+            let source = noise(format(pixels, 40, 16), 0);
             let mut target = Video::new(source.format, 0, |_, _, _| 0);
             round_trip(
                 &source,

@@ -28,6 +28,21 @@ impl Arrangement {
             }
         }
     }
+
+    /// Width and height of a picture whose axes have these sizes, if it is one.
+    #[cfg(feature = "tensorrt-common")]
+    pub(crate) fn size(self, dims: &[i64]) -> Option<(usize, usize)> {
+        let &[1, a, b, c] = dims else { return None };
+        let (width, height, channels) = match self {
+            Self::Planes => (c, b, a),
+            Self::Blocks(n) | Self::ChannelBlocks(n) => {
+                let n = n as i64;
+                (b * n, a * n, c / (n * n))
+            }
+        };
+        let size = (usize::try_from(width).ok()?, usize::try_from(height).ok()?);
+        (channels == 3 && self.dims(size) == [1, a, b, c]).then_some(size)
+    }
 }
 
 /// A picture of which a window holds the frame.

@@ -15,41 +15,35 @@ use super::motion::Motion;
 use super::painted::Painted;
 use super::row::{gradient, greater, lesser, range_of, sharpen};
 use super::segments::{SEGMENT, Segments, ramp};
+use super::sharpening::Sharpening;
 use super::warp::{Place, Warp};
 use crate::simd::vectorise;
 
 /// History may go beyond the range of the nine pixels about it by this share of white.
-const MARGIN: f32 = 0.04 * History::WHITE;
+pub(crate) const MARGIN: f32 = 0.04 * History::WHITE;
 /// Bands of rows per thread: more would blend more rows twice, fewer would let threads wait for each other.
 const BANDS: usize = 4;
-/// Sharpening to begin with, and at most.
-const SHARPENING: (f32, f32) = (0.6, 1.5);
-/// Share of the gradients of frames painted one by one that is kept: a little less, for part of them is noise.
-const KEPT_DETAIL: f32 = 0.98;
 /// Gradients are compared on every so many rows: a prime number, for paint may have a pattern that repeats.
-const MEASURED_ROWS: usize = 7;
+pub(crate) const MEASURED_ROWS: usize = 7;
 
 /// Blends frames; what it keeps is the amount of sharpening.
+#[derive(Default)]
 pub(crate) struct Blender {
     warp: Warp,
-    sharpening: f32,
+    sharpening: Sharpening,
     segments: Segments,
 }
 
-impl Default for Blender {
-    fn default() -> Self {
-        Self {
-            warp: Warp::default(),
-            sharpening: SHARPENING.0,
-            segments: Segments::default(),
-        }
-    }
-}
-
 impl Blender {
+    /// The present amount of sharpening.
+    #[cfg(all(test, feature = "tensorrt-common"))]
+    pub(crate) fn sharpening(&self) -> Sharpening {
+        self.sharpening
+    }
+
     /// Takes a painted picture as it is.
     pub(crate) fn take(&mut self, painted: &Painted<'_>, now: &mut History) {
-        self.sharpening = SHARPENING.0;
+        self.sharpening = Sharpening::default();
         let (width, row_len) = (now.width, now.row_len());
         let band_rows = band_rows(now.height);
         now.data_mut()
@@ -91,7 +85,7 @@ impl Blender {
             before,
             warp,
             segments,
-            sharpening: *sharpening,
+            amount: sharpening.amount(),
             margin: fade.map_or(MARGIN, |_| History::WHITE),
         };
         let gradients = [AtomicU64::new(0), AtomicU64::new(0)];
@@ -112,10 +106,7 @@ impl Blender {
                 }
             });
         let [wanted, found] = gradients.map(|sum| sum.into_inner() as f32);
-        if found > 0.0 {
-            *sharpening =
-                (*sharpening + KEPT_DETAIL * wanted / found - 1.0).clamp(0.0, SHARPENING.1);
-        }
+        sharpening.correct(wanted, found);
     }
 }
 
@@ -130,7 +121,8 @@ struct Work<'a> {
     before: &'a History,
     warp: &'a Warp,
     segments: &'a Segments,
-    sharpening: f32,
+    /// What is added of four times a pixel's difference to the mean of its neighbours, where things move.
+    amount: f32,
     /// What history may go beyond the range of the nine pixels about it.
     margin: f32,
 }
@@ -390,8 +382,13 @@ impl Work<'_> {
             let span = channel * *width..(channel + 1) * *width;
             let row = |y: usize| &blended[y % 4][span.clone()];
             let shown = &mut shown[y % 4][span.clone()];
-            let amount = 0.25 * self.sharpening;
-            sharpen(row(y), [row(y_above), row(y_below)], moving, amount, shown);
+            sharpen(
+                row(y),
+                [row(y_above), row(y_below)],
+                moving,
+                self.amount,
+                shown,
+            );
         }
         store(out, &shown[y % 4]);
     }

@@ -22,16 +22,21 @@ mod patch;
 mod pyramid;
 mod row;
 mod segments;
+mod sharpening;
 mod warp;
 
 use std::time::Duration;
 
 pub(crate) use blend::Blender;
+#[cfg(feature = "tensorrt-common")]
+pub(crate) use blend::{MARGIN, MEASURED_ROWS};
 pub(crate) use exposure::Light;
 pub use field::{FlowField, flow_between};
 pub(crate) use history::History;
 pub(crate) use motion::Motion;
 pub(crate) use painted::Painted;
+#[cfg(feature = "tensorrt-common")]
+pub(crate) use sharpening::Sharpening;
 
 use crate::frame::{Frame, FrameFormat};
 use believe::{Belief, Evidence, Shares};

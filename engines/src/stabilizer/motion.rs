@@ -16,3 +16,12 @@ pub(crate) struct Motion {
     /// Share of the history in what is shown, `0.0..=1.0`.
     pub share: Vec<f32>,
 }
+
+#[cfg(feature = "tensorrt-common")]
+impl Motion {
+    /// Whether anything moves in each row of cells that is kept.
+    pub(crate) fn rows_that_move(&self) -> impl Iterator<Item = bool> + '_ {
+        let kept = |idx: usize| self.share[idx] > 0.0 && (self.u[idx] != 0.0 || self.v[idx] != 0.0);
+        (0..self.height).map(move |y| (y * self.width..(y + 1) * self.width).any(kept))
+    }
+}

@@ -24,7 +24,7 @@ use super::ladder::Step;
 use super::order::Opened;
 use super::painter::{Change, Painter, Received};
 use super::settings::{Pace, Settings, Style};
-use super::{Precision, Quality, Stabilizer};
+use super::{Engine, Precision, Quality, Stabilizer};
 use crate::{error, frame};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -59,6 +59,12 @@ pub struct StyleTransfer {
     #[property(name = "precision", get, set, type = Precision, member = precision, nick = "Precision",
         blurb = "Number format in which the network computes",
         builder(Precision::default()).mutable_ready())]
+    #[property(name = "engine", get, set, type = Engine, member = engine, nick = "Engine",
+        blurb = "Where the network runs; what was asked for by name and is not there is an error that says what is missing (`impasto doctor` tells more)",
+        builder(Engine::default()).mutable_ready())]
+    #[property(name = "device", get, set, type = u32, member = device, nick = "Device",
+        blurb = "Index of the GPU, where the network runs on one (`impasto doctor` lists them)",
+        minimum = 0, maximum = 255, default = 0, mutable_ready)]
     #[property(name = "max-in-flight", get, set, type = u32, member = max_in_flight, nick = "Max in flight",
         blurb = "Frames that may be inside the element at once. 1: all cores work on one frame, and no frame waits for the next; n: cores work on several frames, which paints more of them in a second and adds n-1 frame times of latency: for files",
         minimum = 1, maximum = 8, default = 1, mutable_ready)]

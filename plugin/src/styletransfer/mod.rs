@@ -34,6 +34,30 @@ pub enum Quality {
     Auto,
 }
 
+/// Where the network runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[repr(u32)]
+#[enum_type(name = "GstStyleTransferEngine")]
+#[non_exhaustive]
+pub enum Engine {
+    /// The processor, until the way through a GPU has been shown on one.
+    #[default]
+    #[enum_value(
+        name = "The processor (a GPU has to be asked for by name)",
+        nick = "auto"
+    )]
+    Auto,
+    /// The processor.
+    #[enum_value(name = "The processor, by OpenVINO", nick = "cpu")]
+    Cpu,
+    /// An NVIDIA GPU.
+    #[enum_value(
+        name = "An NVIDIA GPU, by TensorRT, in builds that have it",
+        nick = "tensorrt"
+    )]
+    TensorRt,
+}
+
 /// Number format in which the network computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[repr(u32)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::order::{Order, Size};
-use super::{Precision, Quality, Stabilizer};
+use super::{Engine, Precision, Quality, Stabilizer};
 
 /// Values of the properties.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub(super) struct Settings {
     pub quality: Quality,
     pub processing_size: u32,
     pub precision: Precision,
+    pub engine: Engine,
+    pub device: u32,
     pub max_in_flight: u32,
     pub stabilizer: Stabilizer,
     pub persistence: f32,
@@ -30,6 +32,8 @@ impl Default for Settings {
             quality: Quality::default(),
             processing_size: 0,
             precision: Precision::default(),
+            engine: Engine::default(),
+            device: 0,
             max_in_flight: 1,
             stabilizer: Stabilizer::default(),
             persistence: look.persistence,
@@ -114,6 +118,12 @@ impl Settings {
                 named => Size::Named(named),
             },
             engine: engines::Settings {
+                engine: match self.engine {
+                    Engine::Auto => engines::Place::Auto,
+                    Engine::Cpu => engines::Place::Cpu,
+                    Engine::TensorRt => engines::Place::TensorRt,
+                },
+                device: self.device as usize,
                 processing_size: self.processing_size as usize,
                 max_in_flight: self.max_in_flight as usize,
                 precision: match self.precision {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use anyhow::Context;
 use clap::Args;
 use engines::tensorrt::{self, Entry, Gpu, Plan};
 use engines::{Model, Quality, styles};
@@ -58,29 +59,39 @@ impl Build {
     /// # Errors
     /// If a style is not there, or TensorRT does not take it.
     pub fn run(self, json: bool) -> anyhow::Result<()> {
+        let gpus = match &self.gpu[..] {
+            [] => vec![at_hand()?],
+            named => named.to_vec(),
+        };
         for model in self.models()? {
-            let start = Instant::now();
-            let made = tensorrt::make(&Plan {
-                model: &model,
-                frame: self.size.0,
-                processing_size: self.processing_size as usize,
-                precision: self.network.precision,
-                gpus: &self.gpu,
-            })?;
-            let built = Built {
-                entry: made.entry,
-                file: made.path.display().to_string(),
-                bytes: made.engine.len(),
-                seconds: start.elapsed().as_secs_f64(),
-                was_there: made.is_old,
-            };
-            if json {
-                report::json(&built)?;
-            } else {
-                report::line(built.line())?;
+            for &gpu in &gpus {
+                self.build(&model, gpu, json)?;
             }
         }
         Ok(())
+    }
+
+    fn build(&self, model: &Model, gpu: Gpu, json: bool) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let made = tensorrt::make(&Plan {
+            model,
+            frame: self.size.0,
+            processing_size: self.processing_size as usize,
+            precision: self.network.precision,
+            gpu,
+        })?;
+        let built = Built {
+            entry: made.entry,
+            file: made.path.display().to_string(),
+            bytes: made.engine.len(),
+            seconds: start.elapsed().as_secs_f64(),
+            was_there: made.is_old,
+        };
+        if json {
+            report::json(&built)
+        } else {
+            report::line(built.line())
+        }
     }
 
     /// The networks to build engines of: of the named quality, or of all there are.
@@ -120,6 +131,16 @@ impl Built {
         };
         format!("{}: {how}, {} KiB", self.entry, self.bytes / 1024)
     }
+}
+
+/// Kind of the first GPU of this machine.
+fn at_hand() -> anyhow::Result<Gpu> {
+    let devices = tensorrt::devices()
+        .context("the kind of GPU is not known; name it, as in --gpu 8.6,8.9")?;
+    let first = devices
+        .first()
+        .context("there is no NVIDIA GPU; name the kind to build for, as in --gpu 8.6,8.9")?;
+    Ok(first.gpu)
 }
 
 fn frame(text: &str) -> Result<Frame, String> {

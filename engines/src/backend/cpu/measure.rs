@@ -74,17 +74,6 @@ pub(crate) fn prepare(model: &Model, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Values of black and white at the input and output of a measured convention.
-pub(super) fn ranges(convention: &Convention) -> (ValueRange, ValueRange) {
-    let output = convention
-        .output_range
-        .map_or(ValueRange::Byte, |known| known.value);
-    (
-        convention.input_range.map_or(output, |known| known.value),
-        output,
-    )
-}
-
 /// Settles `auto`.
 ///
 /// # Errors
@@ -118,7 +107,7 @@ fn half_db(model: &Model, convention: &Convention) -> Result<f64> {
     if let Some(&db) = known.get(&key) {
         return Ok(db);
     }
-    let (input_range, output_range) = ranges(convention);
+    let (input_range, output_range) = convention.ranges();
     let exact = run(model, convention, input_range, Precision::F32)?;
     let half = run(model, convention, input_range, Precision::Half)?;
     let db = psnr_db(&exact, &half, output_range);

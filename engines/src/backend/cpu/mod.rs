@@ -3,7 +3,7 @@
 mod alone;
 mod measure;
 mod runtime;
-mod scale;
+pub(super) mod scale;
 mod session;
 mod steady;
 
@@ -12,14 +12,14 @@ pub(crate) use measure::{measure, prepare};
 pub use runtime::Runtime;
 pub(crate) use runtime::probe;
 
+use super::values::Values;
 use super::{Backend, Done};
-use crate::colour::Affine;
 use crate::convert::{self, Paint, Picture, PictureMut, Pixels, Shown};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::geometry::{Geometry, Window};
 use crate::memory;
-use crate::model::{Channels, Model, ValueRange};
+use crate::model::Model;
 use crate::settings::{Look, Settings};
 use crate::stabilizer::{self, History, Light, Motion, Task};
 use crate::trunk;
@@ -31,15 +31,7 @@ use steady::{Past, Steady};
 pub(crate) struct Cpu {
     session: Session,
     geometry: Geometry,
-    into_network: Affine,
-    from_network: Affine,
-    from_history: Affine,
-    /// Value of black at the network's input, and span to white.
-    input_span: (f32, f32),
-    /// Values of black and white at the network's output.
-    bounds: (f32, f32),
-    /// The network's first channel is blue.
-    is_bgr: bool,
+    values: Values,
     steady: Steady,
     /// Present if the network works at another size than the frame's.
     scaler: Option<Scaler>,
@@ -51,14 +43,7 @@ impl Cpu {
     /// [`Error::OpenVinoMissing`](crate::Error::OpenVinoMissing), [`Error::Memory`](crate::Error::Memory),
     /// [`Error::Setting`](crate::Error::Setting) or [`Error::Style`](crate::Error::Style).
     pub(crate) fn open(model: &Model, format: &FrameFormat, settings: &Settings) -> Result<Self> {
-        let n_slots = settings.max_in_flight;
-        if !(1..=8).contains(&n_slots) {
-            return Err(Error::Setting {
-                name: "max-in-flight",
-                found: n_slots.to_string(),
-                wanted: "1 to 8 frames",
-            });
-        }
+        let n_slots = settings.checked_slots()?;
         let convention = measure(model)?;
         let geometry = Geometry::new(
             &convention,
@@ -87,16 +72,9 @@ impl Cpu {
             n_slots,
         };
         let session = Session::open(model, &convention, &plan)?;
-        let (input_shift, output_shift) =
-            trunk.map_or((0.0, 0.0), |trunk| (trunk.input_shift, trunk.output_shift));
-
-        let (input_range, output_range) = measure::ranges(&convention);
-        let channels = convention.channels.value;
         let (painted_width, painted_height) = session.painted_size();
         let scaler = (scales || (painted_width, painted_height) != size)
             .then(|| Scaler::new(format.width, format.height, geometry.window));
-        let (low, high) = output_range.bounds();
-        let (input_low, input_high) = input_range.bounds();
         let runtime = probe()?;
         let size = match model.quality() {
             Some(quality) => format!("{quality}, "),
@@ -110,39 +88,16 @@ impl Cpu {
         Ok(Self {
             session,
             geometry,
-            into_network: Affine::into_network(format, channels, input_range)
-                .shift_after(input_shift),
-            from_network: Affine::from_network(format, channels, output_range)
-                .shift_before(output_shift),
-            from_history: Affine::from_network(format, Channels::Rgb, ValueRange::Unit)
-                .scale_before(1.0 / History::WHITE),
-            input_span: (input_low + input_shift, input_high - input_low),
-            bounds: (low - output_shift, high - output_shift),
-            is_bgr: channels == Channels::Bgr,
+            values: Values::new(format, &convention, trunk.as_ref()),
             steady: Steady::new(format, settings.frame_interval),
             scaler,
             description,
         })
     }
 
-    /// The window of the network's output, which may be a few pixels off its input's size.
+    /// The window of the network's output.
     fn painted_window(&self) -> Window {
-        let painted = self.session.painted_size();
-        let Geometry {
-            padded_width,
-            padded_height,
-            window,
-        } = self.geometry;
-        if painted == (padded_width, padded_height) {
-            return window;
-        }
-        let along = |position: usize, painted: usize, padded: usize| position * painted / padded;
-        Window {
-            left: along(window.left, painted.0, padded_width),
-            top: along(window.top, painted.1, padded_height),
-            width: along(window.width, painted.0, padded_width).max(1),
-            height: along(window.height, painted.1, padded_height).max(1),
-        }
+        self.geometry.painted_window(self.session.painted_size())
     }
 }
 
@@ -185,10 +140,7 @@ impl Backend for Cpu {
             window,
             arrangement,
         };
-        let (black, span) = self.input_span;
-        let map = &self
-            .into_network
-            .relight(light.gain, black, light.offset / 255.0 * span);
+        let map = &self.values.relit(light);
         let shown = Shown { frame, map };
         match &mut self.scaler {
             None => convert::read(&shown, &mut picture),
@@ -208,14 +160,14 @@ impl Backend for Cpu {
     fn blend(&mut self, painted: &Tensor, motion: Option<&Motion>) -> Result<bool> {
         let painted = stabilizer::Painted {
             picture: picture_of(painted, &self.session, self.painted_window())?,
-            bounds: self.bounds,
-            is_bgr: self.is_bgr,
+            bounds: self.values.bounds,
+            is_bgr: self.values.is_bgr,
         };
         Ok(self.steady.blend(&painted, motion))
     }
 
-    fn hand_over(&mut self) -> Past {
-        self.steady.hand_over()
+    fn hand_over(&mut self) -> Option<Past> {
+        Some(self.steady.hand_over())
     }
 
     fn take_over(&mut self, past: Past) -> bool {
@@ -242,8 +194,8 @@ impl Backend for Cpu {
                 let picture = picture_of(painted, &self.session, window)?;
                 let paint = Paint {
                     picture: &picture,
-                    map: &self.from_network,
-                    bounds: self.bounds,
+                    map: &self.values.from_network,
+                    bounds: self.values.bounds,
                     source,
                     look,
                 };
@@ -252,7 +204,7 @@ impl Backend for Cpu {
             Done::Blended => {
                 let paint = Paint {
                     picture: &self.steady.history,
-                    map: &self.from_history,
+                    map: &self.values.from_history,
                     bounds: (0.0, History::WHITE),
                     source,
                     look,

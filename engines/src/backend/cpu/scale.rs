@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Window;
 
 /// Scales planes of f32, with buffers that live as long as it does.
-pub(super) struct Scaler {
+pub(in super::super) struct Scaler {
     /// Three planes of the frame's size.
     full: Vec<f32>,
     full_window: Window,
@@ -31,7 +31,7 @@ struct Channel {
 
 impl Scaler {
     /// For frames of `width` times `height` pixels, which the network sees in `window`.
-    pub(super) fn new(width: usize, height: usize, window: Window) -> Self {
+    pub(in super::super) fn new(width: usize, height: usize, window: Window) -> Self {
         let image = |width: usize, height: usize| {
             Image::new(width as u32, height as u32, resize::PixelType::F32)
         };
@@ -55,7 +55,11 @@ impl Scaler {
 
     /// [`convert::read`] of the frame scaled to the window of `picture`. Shrinks by area (a triangle as wide as
     /// the step), so that fine detail does not alias into flicker.
-    pub(super) fn read(&mut self, shown: &Shown<'_>, picture: &mut PictureMut<'_>) -> Result<()> {
+    pub(in super::super) fn read(
+        &mut self,
+        shown: &Shown<'_>,
+        picture: &mut PictureMut<'_>,
+    ) -> Result<()> {
         let window = self.full_window;
         let Window { width, height, .. } = window;
         let arrangement = Arrangement::Planes;
@@ -88,7 +92,7 @@ impl Scaler {
 
     /// A picture of `own_width` times `own_height` pixels at the frame's size, by Catmull-Rom: sharp strokes without much
     /// ringing.
-    pub(super) fn scale_up(
+    pub(in super::super) fn scale_up(
         &mut self,
         picture: &impl Pixels,
         (own_width, own_height): (usize, usize),

@@ -10,25 +10,22 @@ use super::network::{Dims, Network};
 use super::runtime;
 use crate::error::{Error, Result};
 
-/// Builds the engine of a network called `name`. Needs neither a GPU nor a driver, unless `gpus` is empty.
+/// Builds the engine of a network called `name`. Needs neither a GPU nor a driver, if TensorRT knows the kind of GPU.
 ///
 /// # Errors
-/// [`Error::TensorRtMissing`], or [`Error::Style`] if TensorRT does not take the network.
-pub(super) fn build(name: &str, network: &Network, gpus: &[Gpu]) -> Result<Vec<u8>> {
+/// [`Error::TensorRtMissing`], [`Error::Gpu`] if it cannot build for such GPUs here, or [`Error::Style`] if TensorRT does
+/// not take the network.
+pub(super) fn build(name: &str, network: &Network, gpu: Gpu) -> Result<Vec<u8>> {
     runtime::probe()?;
-    if gpus.is_empty() {
-        // TensorRT itself would only say that something is not there.
-        devices().map_err(|error| match error {
-            Error::Gpu { reason } => Error::Gpu {
-                reason: format!(
-                    "{reason}; or name the kinds of GPU to build for, as in --gpu 8.6,8.9"
-                ),
-            },
-            other => other,
-        })?;
+    if !can_aim(gpu) && !devices()?.iter().any(|device| device.gpu == gpu) {
+        return Err(Error::Gpu {
+            reason: format!(
+                "an engine for compute capability {gpu} can only be built where there is such a GPU, and here is none"
+            ),
+        });
     }
     let told = Told::default();
-    run(network, gpus, &told).map_err(|error| Error::Style {
+    run(network, gpu, &told).map_err(|error| Error::Style {
         name: name.to_owned(),
         reason: format!(
             "TensorRT does not build it: {}; engine=cpu may take it",
@@ -37,7 +34,7 @@ pub(super) fn build(name: &str, network: &Network, gpus: &[Gpu]) -> Result<Vec<u
     })
 }
 
-fn run(network: &Network, gpus: &[Gpu], told: &Told) -> trtx::Result<Vec<u8>> {
+fn run(network: &Network, gpu: Gpu, told: &Told) -> trtx::Result<Vec<u8>> {
     let logger = Logger::new(told.clone())?;
     let mut builder = Builder::new(&logger)?;
     // Strongly typed, as all networks of TensorRT-RTX are.
@@ -46,7 +43,7 @@ fn run(network: &Network, gpus: &[Gpu], told: &Told) -> trtx::Result<Vec<u8>> {
     parser.parse(&network.bytes)?;
     let definition = parser.network_mut();
     let mut config = builder.create_config()?;
-    aim(&mut config, gpus)?;
+    aim(&mut config, gpu)?;
     let mut input = definition.input(network.input_idx as i32)?;
     match &network.dims {
         Dims::Fixed(dims) => input.set_dimensions(definition, dims),
@@ -59,38 +56,33 @@ fn run(network: &Network, gpus: &[Gpu], told: &Told) -> trtx::Result<Vec<u8>> {
     Ok(engine.to_vec())
 }
 
-/// Names the kinds of GPU to build for.
+/// Whether engines for this kind of GPU can be built where there is none.
+fn can_aim(gpu: Gpu) -> bool {
+    cfg!(not(feature = "tensorrt-enterprise")) && Gpu::ALL.contains(&gpu)
+}
+
+/// Names the kind of GPU to build for, if TensorRT knows it; it is that of this machine else.
 #[cfg(not(feature = "tensorrt-enterprise"))]
-fn aim(config: &mut BuilderConfig<'_>, gpus: &[Gpu]) -> trtx::Result<()> {
+fn aim(config: &mut BuilderConfig<'_>, gpu: Gpu) -> trtx::Result<()> {
     use trtx::ComputeCapability;
 
-    let capability = |gpu: Gpu| match (gpu.major, gpu.minor) {
+    let capability = match (gpu.major, gpu.minor) {
         (7, 5) => ComputeCapability::kSM75,
         (8, 0) => ComputeCapability::kSM80,
         (8, 6) => ComputeCapability::kSM86,
         (8, 9) => ComputeCapability::kSM89,
         (12, 0) => ComputeCapability::kSM120,
-        _ => ComputeCapability::kSM121,
+        (12, 1) => ComputeCapability::kSM121,
+        _ => return Ok(()),
     };
-    if gpus.is_empty() {
-        return Ok(());
-    }
-    config.set_nb_compute_capabilities(gpus.len() as i32)?;
-    for (idx, gpu) in (0..).zip(gpus) {
-        config.set_compute_capability(capability(*gpu), idx)?;
-    }
-    Ok(())
+    config.set_nb_compute_capabilities(1)?;
+    config.set_compute_capability(capability, 0)
 }
 
-/// The full TensorRT builds for the GPU at hand alone.
+/// The full TensorRT builds for the GPU of this machine alone.
 #[cfg(feature = "tensorrt-enterprise")]
-fn aim(_config: &mut BuilderConfig<'_>, gpus: &[Gpu]) -> trtx::Result<()> {
-    if gpus.is_empty() {
-        return Ok(());
-    }
-    Err(trtx::Error::InvalidArgument(
-        "it builds engines for the GPU at hand alone; leave out the kinds of GPU".to_owned(),
-    ))
+fn aim(_config: &mut BuilderConfig<'_>, _gpu: Gpu) -> trtx::Result<()> {
+    Ok(())
 }
 
 /// Lets the picture have any size of a range.

@@ -1,4 +1,4 @@
-//! Engines on disk. An engine is found by what it was built from: the network, its size and precision, the kinds of GPU and
+//! Engines on disk. An engine is found by what it was built from: the network, its size and precision, the kind of GPU and
 //! the version of TensorRT. A file that is damaged is built anew, never trusted.
 
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ use crate::files::write_whole;
 const MAGIC: &[u8; 16] = b"impasto engine\0\x01";
 /// Bytes before the description.
 const HEAD: usize = 16 + 16 + 16 + 4;
+/// The word for half precision.
+const HALF: &str = "half";
 /// Ending of the files' names.
 const EXTENSION: &str = "engine";
 
@@ -32,8 +34,8 @@ pub struct Entry {
     pub size: String,
     /// `half` or `f32`.
     pub precision: String,
-    /// Compute capabilities, or `this GPU`.
-    pub gpus: Vec<String>,
+    /// Compute capability of the GPUs that it is for.
+    pub gpu: String,
     /// Name and version of the library that built it.
     pub built_by: String,
 }
@@ -70,7 +72,7 @@ pub fn make(plan: &Plan<'_>) -> Result<Made> {
             is_old: true,
         });
     }
-    let engine = build(&plan.model.name, &network, plan.gpus)?;
+    let engine = build(&plan.model.name, &network, plan.gpu)?;
     write(&path, key, &entry, &engine)?;
     Ok(Made {
         path,
@@ -153,24 +155,25 @@ impl fmt::Display for Entry {
             quality.collect::<String>(),
             self.size,
             self.precision,
-            self.gpus.join(" "),
+            self.gpu,
             self.built_by
         )
     }
 }
 
 impl Entry {
+    /// Whether it computes in half precision.
+    pub(super) fn is_half(&self) -> bool {
+        self.precision == HALF
+    }
+
     fn of(plan: &Plan<'_>, network: &Network, runtime: &Runtime) -> Self {
-        let gpus = match plan.gpus {
-            [] => vec!["this GPU".to_owned()],
-            gpus => gpus.iter().map(ToString::to_string).collect(),
-        };
         Self {
             style: plan.model.name.clone(),
             quality: plan.model.quality().map(|quality| quality.to_string()),
             size: network.size.clone(),
-            precision: if network.is_half { "half" } else { "f32" }.to_owned(),
-            gpus,
+            precision: if network.is_half { HALF } else { "f32" }.to_owned(),
+            gpu: plan.gpu.to_string(),
             built_by: runtime.to_string(),
         }
     }
@@ -188,7 +191,8 @@ impl Entry {
         let name: String = stem.to_string_lossy().chars().take(60).map(plain).collect();
         let quality = self.quality.iter().map(|quality| format!("{quality}-"));
         let (quality, size, precision) = (quality.collect::<String>(), &self.size, &self.precision);
-        format!("{name}-{quality}{size}-{precision}-{key:032x}.{EXTENSION}")
+        let gpu = &self.gpu;
+        format!("{name}-{quality}{size}-{precision}-{gpu}-{key:032x}.{EXTENSION}")
     }
 }
 
@@ -201,7 +205,7 @@ fn key(entry: &Entry, network: &Network) -> u128 {
         Dims::Fixed(dims) => add(dims),
         Dims::Range(range) => range.iter().for_each(add),
     }
-    for word in entry.gpus.iter().chain([&entry.built_by]) {
+    for word in [&entry.gpu, &entry.built_by] {
         hasher.update(word.as_bytes());
         hasher.update(&[0]);
     }

@@ -6,12 +6,20 @@
 
 mod build;
 mod cache;
+mod cuda;
+mod frames;
 mod gpu;
 mod half;
+mod kernels;
 mod network;
 mod runtime;
+mod scaler;
+mod session;
+mod staging;
+mod steady;
 
 pub use cache::{Entry, Made, clear, folder, list, make};
+pub(crate) use frames::TensorRt;
 pub use gpu::{Device, Gpu, devices};
 pub use network::Plan;
 pub use runtime::{Runtime, probe};

@@ -21,8 +21,8 @@ pub struct Plan<'a> {
     pub processing_size: usize,
     /// Number format in which the network computes.
     pub precision: Precision,
-    /// Kinds of GPU that it is to run on; without any, the GPU at hand.
-    pub gpus: &'a [Gpu],
+    /// Kind of GPU that it is to run on.
+    pub gpu: Gpu,
 }
 
 /// The network as TensorRT gets it.

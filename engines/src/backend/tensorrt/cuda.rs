@@ -1,0 +1,195 @@
+//! A GPU at work: its memory, its streams and the kernels.
+
+#![expect(unsafe_code, reason = "kernels are given addresses")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cudarc::driver::{
+    CudaContext, CudaEvent, CudaFunction, CudaSlice, CudaStream, DevicePtr, DeviceRepr,
+    DriverError, LaunchConfig, PinnedHostSlice, PushKernelArg, ValidAsZeroBits, sys,
+};
+use cudarc::nvrtc::Ptx;
+
+use super::gpu::devices;
+use super::kernels::{Address, PTX};
+use crate::error::{Error, Result};
+
+/// Threads of a block: a warp wide, so that neighbours read neighbouring memory.
+const BLOCK: (u32, u32) = (32, 8);
+
+/// A GPU with two streams of work: what is done to a frame that came in, and to one that goes out. Whatever is used by both
+/// is waited for in between.
+pub(super) struct Cuda {
+    context: Arc<CudaContext>,
+    /// Upload and network.
+    pub coming: Arc<CudaStream>,
+    /// Blend and download.
+    pub going: Arc<CudaStream>,
+    kernels: HashMap<&'static str, CudaFunction>,
+    /// What it is called.
+    pub name: String,
+}
+
+impl Cuda {
+    /// Opens the GPU of that index.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if there is none, or it does not take the kernels.
+    pub(super) fn open(device: usize) -> Result<Self> {
+        let devices = devices()?;
+        let found = devices.get(device).ok_or_else(|| Error::Setting {
+            name: "device",
+            found: device.to_string(),
+            wanted: "the index of a GPU; `impasto doctor` lists them, the first one is 0",
+        })?;
+        let context = CudaContext::new(device).map_err(failed("opening the GPU"))?;
+        // SAFETY: `coming` and `going` are waited for where one needs what the other made.
+        unsafe { context.disable_event_tracking() };
+        let mut kernels = HashMap::new();
+        for (_, text) in PTX {
+            let module = context
+                .load_module(Ptx::from_src(text))
+                .map_err(failed("loading kernels"))?;
+            for kernel in entries(text) {
+                let function = module
+                    .load_function(kernel)
+                    .map_err(failed("loading a kernel"))?;
+                kernels.insert(kernel, function);
+            }
+        }
+        let stream = || context.new_stream().map_err(failed("making a stream"));
+        Ok(Self {
+            coming: stream()?,
+            going: stream()?,
+            context: context.clone(),
+            kernels,
+            name: found.name.clone(),
+        })
+    }
+
+    /// Lets the calling thread use the GPU.
+    pub(super) fn bind(&self) -> Result<()> {
+        self.context
+            .bind_to_thread()
+            .map_err(failed("using the GPU"))
+    }
+
+    /// Memory of `n` zeros.
+    pub(super) fn alloc<T: DeviceRepr + ValidAsZeroBits>(&self, n: usize) -> Result<CudaSlice<T>> {
+        let memory = self.going.alloc_zeros(n.max(1));
+        let memory = memory.map_err(|error| self.out_of_memory(n * size_of::<T>(), error))?;
+        // What is zeroed on one stream may be used on the other.
+        self.going
+            .synchronize()
+            .map_err(failed("clearing memory"))?;
+        Ok(memory)
+    }
+
+    /// Memory of this machine that the GPU reads and writes by itself.
+    pub(super) fn alloc_pinned(&self, n_bytes: usize) -> Result<PinnedHostSlice<u8>> {
+        // SAFETY: it is bytes, which are written before they are read.
+        let memory = unsafe { self.context.alloc_pinned_with_flags(n_bytes.max(1), 0) };
+        memory.map_err(|error| self.out_of_memory(n_bytes, error))
+    }
+
+    /// An event that a thread may wait for without keeping a core busy.
+    pub(super) fn new_event(&self) -> Result<CudaEvent> {
+        let flags = Some(sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC);
+        self.context
+            .new_event(flags)
+            .map_err(failed("making an event"))
+    }
+
+    /// Its index among the GPUs of this machine.
+    pub(super) fn index(&self) -> usize {
+        self.context.ordinal()
+    }
+
+    /// Calls a kernel for every place of a grid of `width` times `height`.
+    ///
+    /// # Safety
+    /// `job` is laid out as the kernel's own, and its addresses are those of memory on this GPU, as large as the kernel
+    /// expects, which nothing else changes meanwhile.
+    pub(super) unsafe fn launch<Job: Copy>(
+        &self,
+        stream: &CudaStream,
+        kernel: &str,
+        job: &Job,
+        (width, height): (usize, usize),
+    ) -> Result<()> {
+        let function = &self.kernels[kernel];
+        let blocks = |n: usize, block: u32| (n as u32).div_ceil(block).max(1);
+        let grid = LaunchConfig {
+            grid_dim: (blocks(width, BLOCK.0), blocks(height, BLOCK.1), 1),
+            block_dim: (BLOCK.0, BLOCK.1, 1),
+            shared_mem_bytes: 0,
+        };
+        // SAFETY: the caller's.
+        let launched = unsafe {
+            stream
+                .launch_builder(function)
+                .arg(&Told(*job))
+                .launch(grid)
+        };
+        launched.map(|_| ()).map_err(failed("starting a kernel"))
+    }
+
+    fn out_of_memory(&self, n_bytes: usize, error: DriverError) -> Error {
+        let free = self.context.mem_get_info().map_or(0, |(free, _)| free);
+        Error::Gpu {
+            reason: format!(
+                "{} more MiB of memory are not to be had on {}, where {} MiB are free ({error}); set processing-size or \
+                 max-in-flight lower, choose a smaller quality, or end what else uses the GPU",
+                n_bytes >> 20,
+                self.name,
+                free >> 20
+            ),
+        }
+    }
+}
+
+/// What a kernel is told.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Told<Job>(Job);
+
+// SAFETY: who launches a kernel vouches for its job.
+unsafe impl<Job: Copy> DeviceRepr for Told<Job> {}
+
+/// Names of the kernels in PTX.
+fn entries(ptx: &str) -> impl Iterator<Item = &str> {
+    let entry = |line: &'_ str| -> Option<usize> { line.find(".entry ").map(|at| at + 7) };
+    ptx.lines()
+        .filter_map(move |line| line[entry(line)?..].split('(').next())
+}
+
+/// Where memory of the GPU begins.
+pub(super) fn address<T>(memory: &CudaSlice<T>) -> Address {
+    memory.device_ptr(memory.stream()).0
+}
+
+/// The driver's error while something was being done.
+pub(super) fn failed(action: &'static str) -> impl Fn(DriverError) -> Error {
+    move |error| Error::Runtime {
+        action,
+        reason: format!("the NVIDIA driver says: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_of_all_files_have_names_of_their_own() {
+        let mut names: Vec<_> = PTX.iter().flat_map(|(_, text)| entries(text)).collect();
+        names.sort_unstable();
+        let n_names = names.len();
+        names.dedup();
+        assert_eq!(names.len(), n_names);
+        for name in ["take", "blend", "show", "measure"] {
+            assert!(names.contains(&name), "{name} is not in {names:?}");
+        }
+    }
+}

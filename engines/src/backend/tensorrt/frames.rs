@@ -1,0 +1,369 @@
+//! Frames through the GPU: the backend.
+//!
+//! A frame is packed into page-locked memory, sent, converted to what the network takes, painted, blended with the history,
+//! converted back and fetched. What comes and what goes have a stream each, so that a frame is uploaded and painted while the
+//! one before is shown. Frames are followed on the processor.
+
+#![expect(unsafe_code, reason = "kernels are given addresses")]
+
+use cudarc::driver::{CudaEvent, CudaSlice};
+
+use super::cache::make;
+use super::cuda::{Cuda, address, failed};
+use super::gpu::devices;
+use super::kernels::{Download, Filter, Frame as KernelFrame, Picture, Upload};
+use super::network::Plan;
+use super::scaler::Scaler;
+use super::session::Session;
+use super::staging::Staging;
+use super::steady::{Painted, Past, Steady};
+use crate::backend::values::Values;
+use crate::backend::{Backend, Done, cpu};
+use crate::convert::Arrangement;
+use crate::error::{Error, Result};
+use crate::frame::{Frame, FrameFormat, FrameMut, PixelFormat};
+use crate::geometry::{Geometry, Window};
+use crate::model::{Layout, Model};
+use crate::settings::{Look, Settings};
+use crate::stabilizer::{History, Light, Motion, Task};
+use crate::trunk;
+
+/// A network on a GPU with all that brings frames to it and back.
+pub(crate) struct TensorRt {
+    session: Session,
+    steady: Steady,
+    scaling: Option<Scaling>,
+    /// The photo, where the look needs it, and what is shown.
+    source: Staging,
+    target: Staging,
+    /// When the network has done each slot.
+    events: Vec<CudaEvent>,
+    format: FrameFormat,
+    values: Values,
+    geometry: Geometry,
+    input: Arrangement,
+    painted: Arrangement,
+    painted_size: (usize, usize),
+    is_half: bool,
+    description: String,
+    // Last, for all else lives on it.
+    cuda: Cuda,
+}
+
+/// What is needed where the network works at another size than the frame's.
+struct Scaling {
+    /// The frame in the network's colours, before it is scaled.
+    full: CudaSlice<f32>,
+    down: Scaler,
+    up: Scaler,
+    /// The paint, scaled.
+    shown: CudaSlice<f32>,
+}
+
+/// A picture of the network's on the GPU.
+pub(crate) struct Tensor {
+    values: CudaSlice<u8>,
+    /// Where its frame comes from, if it is an input.
+    frame: Option<Staging>,
+}
+
+impl TensorRt {
+    /// # Errors
+    /// [`Error::Gpu`], [`Error::TensorRtMissing`], [`Error::Setting`] or [`Error::Style`].
+    pub(crate) fn open(model: &Model, format: &FrameFormat, settings: &Settings) -> Result<Self> {
+        let n_slots = settings.checked_slots()?;
+        let cuda = Cuda::open(settings.device)?;
+        let plan = Plan {
+            model,
+            frame: Some((format.width, format.height)),
+            processing_size: settings.processing_size,
+            precision: settings.precision,
+            gpu: devices()?[settings.device].gpu,
+        };
+        let made = make(&plan)?;
+        let convention = cpu::measure(model)?;
+        let session = Session::open(&cuda, &made, &convention.constants, convention.output_idx)?;
+        let geometry = Geometry::new(
+            &convention,
+            format.width,
+            format.height,
+            settings.processing_size,
+        )?;
+        let trunk = trunk::cut(&model.bytes);
+        let (input, painted) = match (&trunk, convention.layout.value) {
+            (Some(trunk), _) => (trunk.input, trunk.painted),
+            (None, Layout::Nchw) => (Arrangement::Planes, Arrangement::Planes),
+            (None, Layout::Nhwc) => (Arrangement::Blocks(1), Arrangement::Blocks(1)),
+        };
+        let painted_size = painted
+            .size(session.painted_dims())
+            .ok_or_else(|| Error::Style {
+                name: model.name.clone(),
+                reason: format!(
+                    "it gives values of shape {:?}, wanted a picture",
+                    session.painted_dims()
+                ),
+            })?;
+        let window = geometry.painted_window(painted_size);
+        let frame_size = (format.width, format.height);
+        let seen = (geometry.window.width, geometry.window.height);
+        let shown = (window.width, window.height);
+        let scales = seen != frame_size || shown != frame_size;
+        let scaling = scales
+            .then(|| Scaling::new(&cuda, frame_size, seen, shown))
+            .transpose()?;
+        let event = || cuda.new_event();
+        let description = format!(
+            "tensorrt: {} on {}, {}{}, {}x{}",
+            made.entry.built_by,
+            cuda.name,
+            made.entry
+                .quality
+                .iter()
+                .map(|quality| format!("{quality}, "))
+                .collect::<String>(),
+            made.entry.precision,
+            painted_size.0,
+            painted_size.1
+        );
+        Ok(Self {
+            session,
+            steady: Steady::new(&cuda, format, shown, settings.frame_interval)?,
+            scaling,
+            source: Staging::new(&cuda, format)?,
+            target: Staging::new(&cuda, format)?,
+            events: (0..n_slots).map(|_| event()).collect::<Result<_>>()?,
+            format: *format,
+            values: Values::new(format, &convention, trunk.as_ref()),
+            geometry,
+            input,
+            painted,
+            painted_size,
+            is_half: made.entry.is_half(),
+            description,
+            cuda,
+        })
+    }
+
+    /// Bytes of a picture of this size.
+    fn n_bytes(&self, (width, height): (usize, usize)) -> usize {
+        3 * width * height * if self.is_half { 2 } else { 4 }
+    }
+
+    /// The window of the network's output.
+    fn painted_window(&self) -> Window {
+        self.geometry.painted_window(self.painted_size)
+    }
+
+    /// What the network sees.
+    fn seen(&self, input: &Tensor) -> Picture {
+        let Geometry {
+            padded_width,
+            padded_height,
+            window,
+        } = self.geometry;
+        let size = (padded_width, padded_height);
+        Picture::new(
+            address(&input.values),
+            size,
+            window,
+            self.input,
+            self.is_half,
+        )
+    }
+
+    /// What the network gave.
+    fn given(&self, painted: &Tensor) -> Picture {
+        Picture::new(
+            address(&painted.values),
+            self.painted_size,
+            self.painted_window(),
+            self.painted,
+            self.is_half,
+        )
+    }
+
+    /// Whether the photo shows through.
+    fn needs_source(&self, look: Look) -> bool {
+        let has_alpha = matches!(self.format.pixels, PixelFormat::Rgba | PixelFormat::Bgra);
+        look.strength < 1.0 || look.keep_colors || has_alpha
+    }
+}
+
+impl Scaling {
+    /// Between frames, what the network sees of them and what it gives.
+    fn new(
+        cuda: &Cuda,
+        frame: (usize, usize),
+        seen: (usize, usize),
+        given: (usize, usize),
+    ) -> Result<Self> {
+        Ok(Self {
+            full: cuda.alloc(3 * frame.0 * frame.1)?,
+            down: Scaler::new(cuda, frame, seen, Filter::Triangle)?,
+            up: Scaler::new(cuda, given, frame, Filter::CatmullRom)?,
+            shown: cuda.alloc(3 * frame.0 * frame.1)?,
+        })
+    }
+}
+
+impl Backend for TensorRt {
+    type Tensor = Tensor;
+    type Motion = Motion;
+    type Past = Past;
+
+    fn alloc_input(&mut self) -> Result<Tensor> {
+        let Geometry {
+            padded_width,
+            padded_height,
+            ..
+        } = self.geometry;
+        Ok(Tensor {
+            values: self
+                .cuda
+                .alloc(self.n_bytes((padded_width, padded_height)))?,
+            frame: Some(Staging::new(&self.cuda, &self.format)?),
+        })
+    }
+
+    fn alloc_painted(&mut self) -> Result<Tensor> {
+        Ok(Tensor {
+            values: self.cuda.alloc(self.n_bytes(self.painted_size))?,
+            frame: None,
+        })
+    }
+
+    fn alloc_motion(&mut self) -> Motion {
+        Motion::default()
+    }
+
+    fn follow(&mut self, frame: &Frame<'_>, task: Task, motion: &mut Motion) -> Result<Light> {
+        Ok(self.steady.tracker.follow(frame, task, motion))
+    }
+
+    fn forget(&mut self) {
+        self.steady.forget();
+    }
+
+    fn upload(&mut self, frame: &Frame<'_>, light: Light, input: &mut Tensor) -> Result<()> {
+        self.cuda.bind()?;
+        let seen = self.seen(input);
+        let stream = &self.cuda.coming;
+        let Some(staging) = &mut input.frame else {
+            return Err(Error::Runtime {
+                action: "sending a frame",
+                reason: "the picture is none of the network's input".to_owned(),
+            });
+        };
+        staging.send(stream, frame)?;
+        let size = (self.format.width, self.format.height);
+        let full = self.scaling.as_ref();
+        let job = Upload {
+            frame: staging.frame(&self.format),
+            map: self.values.relit(light),
+            picture: full.map_or(seen, |scaling| {
+                Picture::planes(address(&scaling.full), size)
+            }),
+        };
+        // SAFETY: frame and pictures were made in these sizes, and are used on this stream until the network has run.
+        unsafe {
+            self.cuda.launch(stream, "upload", &job, job.grid())?;
+            if let Some(scaling) = &self.scaling {
+                scaling.down.scale(&self.cuda, stream, job.picture, seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn infer(&mut self, slot_idx: usize, input: &Tensor, painted: &mut Tensor) -> Result<()> {
+        let (from, to) = (address(&input.values), address(&painted.values));
+        // SAFETY: both were made for this network, and belong to it until the slot has been waited for.
+        unsafe { self.session.run(&self.cuda, from, to)? };
+        self.events[slot_idx]
+            .record(&self.cuda.coming)
+            .map_err(failed("painting on the GPU"))
+    }
+
+    fn wait(&mut self, slot_idx: usize) -> Result<()> {
+        self.events[slot_idx]
+            .synchronize()
+            .map_err(failed("painting on the GPU"))
+    }
+
+    fn blend(&mut self, painted: &Tensor, motion: Option<&Motion>) -> Result<bool> {
+        self.cuda.bind()?;
+        let painted = Painted {
+            picture: self.given(painted),
+            bounds: self.values.bounds,
+            is_bgr: self.values.is_bgr,
+        };
+        self.steady.blend(&self.cuda, &painted, motion)
+    }
+
+    fn hand_over(&mut self) -> Option<Past> {
+        self.steady.hand_over(&self.cuda)
+    }
+
+    fn take_over(&mut self, past: Past) -> bool {
+        self.steady.take_over(&self.cuda, past)
+    }
+
+    fn is_fading(&self) -> bool {
+        self.steady.is_fading()
+    }
+
+    fn download(
+        &mut self,
+        done: Done<'_, Tensor>,
+        source: &Frame<'_>,
+        look: Look,
+        target: &mut FrameMut<'_>,
+    ) -> Result<()> {
+        self.cuda.bind()?;
+        let stream = &self.cuda.going;
+        let (mut shown, map, (low, high)) = match done {
+            Done::Painted(painted) => (
+                self.given(painted),
+                self.values.from_network,
+                self.values.bounds,
+            ),
+            Done::Blended => (
+                self.steady.history(),
+                self.values.from_history,
+                (0.0, History::WHITE),
+            ),
+        };
+        let photo = if self.needs_source(look) {
+            self.source.send(stream, source)?;
+            self.source.frame(&self.format)
+        } else {
+            KernelFrame::new(&self.format, &[])
+        };
+        if let Some(scaling) = &self.scaling {
+            let size = (self.format.width, self.format.height);
+            let full = Picture::planes(address(&scaling.shown), size);
+            // SAFETY: both were made in these sizes, and are used on this stream alone.
+            unsafe { scaling.up.scale(&self.cuda, stream, shown, full)? };
+            shown = full;
+        }
+        let job = Download {
+            shown,
+            map,
+            low,
+            high,
+            source: photo,
+            target: self.target.frame(&self.format),
+            strength: look.strength,
+            keep_colors: look.keep_colors.into(),
+            luma: self.format.matrix.luma(),
+        };
+        let (kernel, grid) = job.kernel();
+        // SAFETY: pictures and frames were made in these sizes; the photo is read only where the look needs it.
+        unsafe { self.cuda.launch(stream, kernel, &job, grid)? };
+        self.target.fetch(stream, target)
+    }
+
+    fn describe(&self) -> String {
+        self.description.clone()
+    }
+}

@@ -1,0 +1,268 @@
+//! What the GPU keeps from frame to frame: the twin of the CPU backend's `steady.rs`. Frames are followed on the processor,
+//! where they come from; paint is blended on the GPU, where it is.
+
+#![expect(unsafe_code, reason = "kernels are given addresses")]
+
+use std::time::Duration;
+
+use cudarc::driver::{CudaSlice, PinnedHostSlice};
+
+use super::cuda::{Cuda, address, failed};
+use super::kernels::{Blend, Picture, Take};
+use crate::error::Result;
+use crate::frame::FrameFormat;
+use crate::stabilizer::{History, MARGIN, MEASURED_ROWS, Motion, Sharpening, Tracker};
+
+/// Paint of another style fades out within this time.
+const FADE: Duration = Duration::from_millis(500);
+/// Pixels of a row that are measured together.
+const SEGMENT: usize = 8;
+
+/// A picture of the network's, and what its values mean.
+pub(super) struct Painted {
+    /// Where it lies.
+    pub picture: Picture,
+    /// Values of black and white.
+    pub bounds: (f32, f32),
+    /// Its first channel is blue.
+    pub is_bgr: bool,
+}
+
+/// The followed frames and the painted history.
+pub(super) struct Steady {
+    pub tracker: Tracker,
+    interval: Duration,
+    /// Width and height of the histories.
+    size: (usize, usize),
+    /// The frame shown last, the one painted now, and the next to be shown.
+    history: CudaSlice<u16>,
+    taken: CudaSlice<u16>,
+    next: CudaSlice<u16>,
+    has_history: bool,
+    blended: CudaSlice<f32>,
+    moving: CudaSlice<f32>,
+    /// Motion, plane by plane: u, v and share.
+    motion: CudaSlice<f32>,
+    rows_that_move: CudaSlice<u8>,
+    /// Gradients of the frame before, on the GPU and here, and whether there are any.
+    sums: CudaSlice<u64>,
+    sums_here: PinnedHostSlice<u8>,
+    is_measured: bool,
+    sharpening: Sharpening,
+    /// Frames until what was taken over is gone.
+    n_fading: u32,
+}
+
+/// What goes from one backend to the next.
+pub(crate) struct Past {
+    tracker: Tracker,
+    history: CudaSlice<u16>,
+    size: (usize, usize),
+    gpu: usize,
+}
+
+impl Steady {
+    /// For frames of a format that are painted in `size`.
+    pub(super) fn new(
+        cuda: &Cuda,
+        format: &FrameFormat,
+        size: (usize, usize),
+        interval: Duration,
+    ) -> Result<Self> {
+        let n_pixels = size.0 * size.1;
+        Ok(Self {
+            tracker: Tracker::new(format, interval),
+            interval,
+            size,
+            history: cuda.alloc(3 * n_pixels)?,
+            taken: cuda.alloc(3 * n_pixels)?,
+            next: cuda.alloc(3 * n_pixels)?,
+            has_history: false,
+            blended: cuda.alloc(3 * n_pixels)?,
+            moving: cuda.alloc(n_pixels)?,
+            motion: cuda.alloc(0)?,
+            rows_that_move: cuda.alloc(0)?,
+            sums: cuda.alloc(2)?,
+            sums_here: cuda.alloc_pinned(size_of::<[u64; 2]>())?,
+            is_measured: false,
+            sharpening: Sharpening::default(),
+            n_fading: 0,
+        })
+    }
+
+    /// Forgets the frames before.
+    pub(super) fn forget(&mut self) {
+        self.tracker.reset();
+        self.has_history = false;
+        self.n_fading = 0;
+    }
+
+    /// The frame shown last.
+    pub(super) fn history(&self) -> Picture {
+        Picture::history(address(&self.history), self.size)
+    }
+
+    /// Makes `painted`, blended with the history where there is motion, the new history. False if it is just `painted`.
+    pub(super) fn blend(
+        &mut self,
+        cuda: &Cuda,
+        painted: &Painted,
+        motion: Option<&Motion>,
+    ) -> Result<bool> {
+        self.take(cuda, painted)?;
+        let motion = motion.filter(|motion| !motion.is_fresh && self.has_history);
+        self.has_history = true;
+        let Some(motion) = motion else {
+            std::mem::swap(&mut self.history, &mut self.taken);
+            self.sharpening = Sharpening::default();
+            self.is_measured = false;
+            self.n_fading = 0;
+            return Ok(false);
+        };
+        // The last step is 0: nothing of the old paint may be left when frames are reused again.
+        let step = self.n_fading.checked_sub(1);
+        let fade = step.map(|step| step as f32 / self.n_fading as f32);
+        self.send(cuda, motion)?;
+        self.sharpen_as_measured()?;
+        self.mix(cuda, motion, fade)?;
+        self.n_fading = step.unwrap_or(0);
+        std::mem::swap(&mut self.history, &mut self.next);
+        Ok(true)
+    }
+
+    /// Brings the network's picture into the form of a history.
+    fn take(&mut self, cuda: &Cuda, painted: &Painted) -> Result<()> {
+        let (low, high) = painted.bounds;
+        let job = Take {
+            painted: painted.picture,
+            low,
+            scale: History::WHITE / (high - low),
+            is_bgr: painted.is_bgr.into(),
+            taken: address(&self.taken),
+        };
+        // SAFETY: the caller's picture is of the size that it says, and so is `taken`.
+        unsafe { cuda.launch(&cuda.going, "take", &job, self.size) }
+    }
+
+    /// Sends motion to the GPU.
+    fn send(&mut self, cuda: &Cuda, motion: &Motion) -> Result<()> {
+        let n_cells = motion.width * motion.height;
+        if self.motion.len() < 3 * n_cells {
+            self.motion = cuda.alloc(3 * n_cells)?;
+            self.rows_that_move = cuda.alloc(motion.height)?;
+        }
+        let sending = failed("sending motion");
+        let rows: Vec<u8> = motion.rows_that_move().map(u8::from).collect();
+        cuda.going
+            .memcpy_htod(&rows, &mut self.rows_that_move)
+            .map_err(&sending)?;
+        for (idx, plane) in [&motion.u, &motion.v, &motion.share]
+            .into_iter()
+            .enumerate()
+        {
+            let mut target = self.motion.slice_mut(idx * n_cells..(idx + 1) * n_cells);
+            cuda.going
+                .memcpy_htod(plane, &mut target)
+                .map_err(&sending)?;
+        }
+        Ok(())
+    }
+
+    /// Blends, sharpens and measures.
+    fn mix(&mut self, cuda: &Cuda, motion: &Motion, fade: Option<f32>) -> Result<()> {
+        let (width, height) = self.size;
+        let plane = |idx: usize| {
+            let n_bytes = motion.width * motion.height * size_of::<f32>();
+            address(&self.motion) + (idx * n_bytes) as u64
+        };
+        cuda.going
+            .memset_zeros(&mut self.sums)
+            .map_err(failed("clearing sums"))?;
+        let job = Blend {
+            width: width as i32,
+            height: height as i32,
+            painted: address(&self.taken),
+            before: address(&self.history),
+            u: plane(0),
+            v: plane(1),
+            share: plane(2),
+            moves: address(&self.rows_that_move),
+            cells_wide: motion.width as i32,
+            cells_high: motion.height as i32,
+            fade: fade.unwrap_or(1.0),
+            margin: fade.map_or(MARGIN, |_| History::WHITE),
+            blended: address(&self.blended),
+            moving: address(&self.moving),
+            amount: self.sharpening.amount(),
+            now: address(&self.next),
+            first_row: 1 + MEASURED_ROWS as i32,
+            every_row: MEASURED_ROWS as i32,
+            sums: address(&self.sums),
+        };
+        for (kernel, grid) in [
+            ("blend", self.size),
+            ("show", self.size),
+            ("measure", (width / SEGMENT, height / MEASURED_ROWS)),
+        ] {
+            // SAFETY: all that the job points to is of the size that it says, and used on this stream alone.
+            unsafe { cuda.launch(&cuda.going, kernel, &job, grid)? };
+        }
+        // They are looked at when the next frame is blended, so that nothing waits for them.
+        let sums = self.sums.as_view();
+        // SAFETY: any bytes are numbers.
+        let sums = unsafe { sums.transmute::<u8>(self.sums_here.len()) };
+        let sums = sums.expect("both are of one size");
+        cuda.going
+            .memcpy_dtoh(&sums, &mut self.sums_here)
+            .map_err(failed("fetching sums"))?;
+        self.is_measured = true;
+        Ok(())
+    }
+
+    /// Corrects the sharpening by what was measured on the frame before.
+    fn sharpen_as_measured(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.is_measured) {
+            let bytes = self.sums_here.as_slice();
+            let bytes = bytes.map_err(failed("reading sums"))?;
+            let [painted, shown] = [0, 8].map(|at| {
+                let bytes = bytes[at..].first_chunk().expect("two numbers");
+                u64::from_ne_bytes(*bytes) as f32
+            });
+            self.sharpening.correct(painted, shown);
+        }
+        Ok(())
+    }
+
+    /// Gives what is known of the frames before away.
+    pub(super) fn hand_over(&mut self, cuda: &Cuda) -> Option<Past> {
+        let format = self.tracker.format();
+        // Without memory for another, this one stays, and the picture jumps.
+        let fresh = cuda.alloc(self.history.len()).ok()?;
+        self.has_history = false;
+        Some(Past {
+            tracker: std::mem::replace(&mut self.tracker, Tracker::new(&format, self.interval)),
+            history: std::mem::replace(&mut self.history, fresh),
+            size: self.size,
+            gpu: cuda.index(),
+        })
+    }
+
+    /// Goes on with another backend's frames, if their paint has this size and is on the same GPU.
+    pub(super) fn take_over(&mut self, cuda: &Cuda, past: Past) -> bool {
+        let fits = past.size == self.size
+            && past.gpu == cuda.index()
+            && past.tracker.format() == self.tracker.format();
+        if fits {
+            self.tracker = past.tracker;
+            self.history = past.history;
+            self.has_history = true;
+            self.n_fading = (FADE.as_secs_f32() / self.interval.as_secs_f32()).ceil() as u32;
+        }
+        fits
+    }
+
+    /// Whether what was taken over still shows.
+    pub(super) fn is_fading(&self) -> bool {
+        self.n_fading > 0
+    }
+}
