@@ -83,7 +83,7 @@ impl Lesson<'_> {
     fn table(&self, n_steps: usize) -> anyhow::Result<File> {
         let path = self.folder.join("losses.csv");
         let context = || format!("writing {}", path.display());
-        let head = "step,phase,content,style,roughness,stability,lattice,identity,seconds\n";
+        let head = "step,phase,content,style,roughness,tone,stability,lattice,identity,seconds\n";
         let old = std::fs::read_to_string(&path).unwrap_or_default();
         let step = |line: &str| {
             line.split(',')
@@ -155,12 +155,13 @@ fn line(run: &Run, report: &Report) -> String {
     let losses = report.losses.times(1.0 / report.n_painted.max(1) as f64);
     let n = (report.n_painted + report.n_identity).max(1) as f64;
     format!(
-        "{},{},{:.4},{:.4},{:.5},{:.6},{:.7},{:.5}",
+        "{},{},{:.4},{:.4},{:.5},{:.5},{:.6},{:.7},{:.5}",
         run.n_steps,
         if run.is_frozen { "frozen" } else { "live" },
         losses.content,
         losses.style,
         losses.roughness,
+        report.tone / report.n_painted.max(1) as f64,
         report.stability / n,
         report.lattice / n,
         report.identity / report.n_identity.max(1) as f64,

@@ -24,5 +24,6 @@ pub mod shipped;
 mod simd;
 pub mod style_file;
 mod text;
+pub mod tone;
 pub mod train;
 pub mod vgg;

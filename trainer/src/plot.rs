@@ -9,10 +9,11 @@ use crate::output::Output;
 use crate::text::{self, LETTER_PX};
 
 /// Columns of the table that are drawn.
-const LOSSES: [&str; 6] = [
+const LOSSES: [&str; 7] = [
     "content",
     "style",
     "roughness",
+    "tone",
     "stability",
     "lattice",
     "identity",
@@ -42,7 +43,7 @@ struct Table {
     losses: [Vec<f64>; LOSSES.len()],
 }
 
-/// Draws the table at `csv`, `step,phase,content,style,roughness,stability,lattice,identity,...`, into `png`.
+/// Draws the table at `csv`, `step,phase,content,style,roughness,tone,stability,lattice,identity,...`, into `png`.
 ///
 /// # Errors
 /// If the table cannot be read, holds something else or no line at all, or the picture cannot be written.
@@ -254,7 +255,8 @@ fn line(picture: &mut RgbImage, from: [u32; 2], to: [u32; 2], colour: Rgb<u8>) {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "step,phase,content,style,roughness,stability,lattice,identity,seconds\n";
+    const HEAD: &str =
+        "step,phase,content,style,roughness,tone,stability,lattice,identity,seconds\n";
 
     #[test]
     fn curves_phases_and_axes_are_drawn() {
@@ -263,7 +265,7 @@ mod tests {
                 let phase = if idx <= 30 { "live" } else { "frozen" };
                 let loss = 10.0 / f64::from(idx);
                 format!(
-                    "{},{phase},{loss},{loss},0.01,0,1e-6,0.02,{idx}\n",
+                    "{},{phase},{loss},{loss},0.01,0.02,0,1e-6,0.02,{idx}\n",
                     idx * 20
                 )
             })
@@ -277,7 +279,7 @@ mod tests {
 
     #[test]
     fn one_line_is_enough() {
-        plot(&format!("{HEAD}20,live,1,1,1,1,1,1,1\n")).unwrap();
+        plot(&format!("{HEAD}20,live,1,1,1,1,1,1,1,1\n")).unwrap();
     }
 
     #[test]

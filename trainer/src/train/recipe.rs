@@ -53,6 +53,8 @@ pub struct Recipe {
     pub lattice: f32,
     /// How much the roughness counts.
     pub roughness: f32,
+    /// How much counts that what is light in the photo is light in the paint.
+    pub tone: f32,
     /// What is learnt.
     pub learns: Learns,
 }
@@ -70,6 +72,7 @@ impl Default for Recipe {
             stability: [0.0, 20.0],
             lattice: 1000.0,
             roughness: 1.0,
+            tone: 20.0,
             learns: Learns::All,
         }
     }

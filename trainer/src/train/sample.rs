@@ -40,6 +40,8 @@ pub struct Report {
     pub n_painted: usize,
     /// Their losses.
     pub losses: Losses,
+    /// Mean square of the difference in light to what the photo asks for, of the same.
+    pub tone: f64,
     /// Samples of the identity.
     pub n_identity: usize,
     /// Their mean square error.
@@ -55,6 +57,7 @@ impl Report {
     pub fn add(&mut self, other: &Self) {
         self.n_painted += other.n_painted;
         self.losses.add(&other.losses);
+        self.tone += other.tone;
         self.n_identity += other.n_identity;
         self.identity += other.identity;
         self.stability += other.stability;
@@ -147,6 +150,9 @@ impl Sample<'_> {
                 };
                 let (losses, by_crop) =
                     Aim::new(self.vgg, painting, &crop(photo)).gradient(&crop(painted), shares);
+                report.tone = painting
+                    .tone
+                    .loss(painted, photo, self.run.recipe.tone, gradient);
                 report.losses = losses;
                 report.n_painted = 1;
                 gradient.add_at(top, left, &by_crop);
