@@ -80,6 +80,9 @@ impl Build {
             precision: self.network.precision,
             gpu,
         })?;
+        if let Some(error) = made.unkept {
+            return Err(error.into());
+        }
         let built = Built {
             entry: made.entry,
             file: made.path.display().to_string(),

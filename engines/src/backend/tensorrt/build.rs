@@ -1,9 +1,10 @@
 //! From a network to an engine.
 
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use trtx::trtx_sys::Dims64;
-use trtx::{Builder, BuilderConfig, LogHandler, Logger, OnnxParser, OptProfileSelector, Severity};
+use trtx::{Builder, BuilderConfig, BuilderFlag, LogHandler, Logger, OnnxParser, OptProfileSelector, Severity};
 
 use super::gpu::{Gpu, devices};
 use super::network::{Dims, Network};
@@ -44,6 +45,13 @@ fn run(network: &Network, gpu: Gpu, told: &Told) -> trtx::Result<Vec<u8>> {
     let definition = parser.network_mut();
     let mut config = builder.create_config()?;
     aim(&mut config, gpu)?;
+    if !network.is_half {
+        // Else products of f32 may be computed with 10 bits.
+        config.clear_flag(BuilderFlag::kTF32);
+    }
+    for (idx, dims) in &network.constants {
+        definition.input(*idx as i32)?.set_dimensions(definition, dims);
+    }
     let mut input = definition.input(network.input_idx as i32)?;
     match &network.dims {
         Dims::Fixed(dims) => input.set_dimensions(definition, dims),
@@ -73,7 +81,7 @@ fn aim(config: &mut BuilderConfig<'_>, gpu: Gpu) -> trtx::Result<()> {
         (8, 9) => ComputeCapability::kSM89,
         (12, 0) => ComputeCapability::kSM120,
         (12, 1) => ComputeCapability::kSM121,
-        _ => return Ok(()),
+        _ => ComputeCapability::kCURRENT,
     };
     config.set_nb_compute_capabilities(1)?;
     config.set_compute_capability(capability, 0)
@@ -92,7 +100,8 @@ fn allow<'a>(
     name: &str,
     range: &[[i64; 4]; 3],
 ) -> trtx::Result<()> {
-    let mut profile = builder.creata_optimization_profile()?;
+    // The builder owns it; to drop it here as well would destroy it twice.
+    let mut profile = ManuallyDrop::new(builder.creata_optimization_profile()?);
     let ends = [
         OptProfileSelector::kMIN,
         OptProfileSelector::kOPT,
@@ -102,10 +111,11 @@ fn allow<'a>(
         profile.set_dimensions(name, end, &Dims64::from_slice(dims))?;
     }
     config.add_optimization_profile(&mut profile)?;
-    // The builder owns it; to drop it here as well would destroy it twice.
-    std::mem::forget(profile);
     Ok(())
 }
+
+/// How the runtime says that there is no driver or no GPU, which building does not need.
+const NO_DRIVER: [&str; 2] = ["cudaError 35:", "cudaError 100:"];
 
 /// What TensorRT has said while it worked.
 #[derive(Clone, Default)]
@@ -127,7 +137,7 @@ impl Told {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = told.iter().flat_map(|message| message.lines());
         let mut causes: Vec<&str> = lines
-            .filter(|line| line.contains("Error Code") && !line.contains("cudaError"))
+            .filter(|line| line.contains("Error Code") && !NO_DRIVER.iter().any(|word| line.contains(word)))
             .collect();
         causes.dedup();
         match causes.first() {

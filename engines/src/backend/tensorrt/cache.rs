@@ -1,7 +1,9 @@
 //! Engines on disk. An engine is found by what it was built from: the network, its size and precision, the kind of GPU and
 //! the version of TensorRT. A file that is damaged is built anew, never trusted.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::{env, fmt, fs};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,8 @@ use crate::files::write_whole;
 /// How a file begins. Its last byte counts the versions of this layout: behind it follow the key, the checksum of all that
 /// comes then, the length of the description, the description in TOML, and the engine. Numbers are little-endian.
 const MAGIC: &[u8; 16] = b"impasto engine\0\x01";
+/// To be raised whenever engines are built otherwise of the same network.
+const RECIPE: u8 = 2;
 /// Bytes before the description.
 const HEAD: usize = 16 + 16 + 16 + 4;
 /// The word for half precision.
@@ -41,7 +45,7 @@ pub struct Entry {
 }
 
 /// An engine that is ready on disk.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Made {
     /// The file.
     pub path: PathBuf,
@@ -51,14 +55,19 @@ pub struct Made {
     pub engine: Vec<u8>,
     /// Whether it was there already.
     pub is_old: bool,
+    /// Why it is not kept, if it could not be written.
+    pub unkept: Option<Error>,
 }
 
-/// Gives the engine of a plan: from disk if it is there and whole, else built and written there.
+/// Engines are made one at a time: two that are the same are built once.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// Gives the engine of a plan: from disk if it is there and whole, else built and, if that is possible, written there.
 ///
 /// # Errors
-/// [`Error::TensorRtMissing`], [`Error::Style`] if the network cannot be built, [`Error::File`] if the engine cannot be
-/// written.
+/// [`Error::TensorRtMissing`], [`Error::Gpu`] or [`Error::Style`] if the network cannot be built.
 pub fn make(plan: &Plan<'_>) -> Result<Made> {
+    let _guard = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = runtime::probe()?;
     let network = plan.network()?;
     let entry = Entry::of(plan, &network, &runtime);
@@ -70,11 +79,12 @@ pub fn make(plan: &Plan<'_>) -> Result<Made> {
             entry: found,
             engine,
             is_old: true,
+            unkept: None,
         });
     }
     let engine = build(&plan.model.name, &network, plan.gpu)?;
-    write(&path, key, &entry, &engine)?;
     Ok(Made {
+        unkept: write(&path, key, &entry, &engine).err(),
         path,
         entry,
         engine,
@@ -199,7 +209,12 @@ impl Entry {
 /// Different for everything that makes a different engine.
 fn key(entry: &Entry, network: &Network) -> u128 {
     let mut hasher = Xxh3::new();
+    hasher.update(&[RECIPE]);
     hasher.update(&network.bytes);
+    for (idx, dims) in &network.constants {
+        hasher.update(&idx.to_le_bytes());
+        hasher.update(bytemuck::cast_slice(dims));
+    }
     let mut add = |dims: &[i64; 4]| hasher.update(bytemuck::bytes_of(dims));
     match &network.dims {
         Dims::Fixed(dims) => add(dims),
@@ -222,7 +237,12 @@ fn write(path: &Path, key: u128, entry: &Entry, engine: &[u8]) -> Result<()> {
     bytes.extend_from_slice(&xxh3_128(&body).to_le_bytes());
     bytes.extend_from_slice(&body);
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|source| Error::File {
+        // Nobody else is to put an engine there.
+        let made = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder);
+        made.map_err(|source| Error::File {
             action: "making",
             path: folder.to_owned(),
             source,

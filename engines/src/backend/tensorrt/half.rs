@@ -47,6 +47,12 @@ pub(super) fn halve(bytes: &[u8]) -> Result<Vec<u8>, String> {
             node.op
         ));
     }
+    let n_inputs = graph.inputs().len();
+    if n_inputs != 1 {
+        return Err(format!(
+            "it has {n_inputs} inputs, wanted one for half precision; set precision to f32"
+        ));
+    }
     // How much a picture is scaled is no value of a picture, and stays as it is.
     let scales: HashSet<&str> = graph
         .nodes
@@ -158,10 +164,18 @@ mod tests {
         assert!(n_halved.count() > 10);
     }
 
+    /// A graph with an input.
+    fn picture_to_picture() -> Graph {
+        let mut bytes = Vec::new();
+        let value = Value::picture("x", element::F32, 3);
+        put(&mut bytes, GRAPH_INPUT, &value.encode_to_vec());
+        Graph::decode(&bytes[..]).unwrap()
+    }
+
     #[test]
     fn what_would_lose_too_much_is_refused_by_name() {
         let network = |op: &str, value: f32| {
-            let mut graph = Graph::default();
+            let mut graph = picture_to_picture();
             graph.nodes.push(crate::onnx::Node {
                 op: op.to_owned(),
                 ..Default::default()

@@ -7,6 +7,8 @@ use crate::convert::Arrangement;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
 use crate::model::{Layout, Model, Size};
+use crate::onnx::number::{GRAPH_OUTPUT, MODEL_GRAPH};
+use crate::protobuf::{Fields, put};
 use crate::settings::Precision;
 use crate::trunk;
 
@@ -31,6 +33,8 @@ pub(super) struct Network {
     pub bytes: Vec<u8>,
     /// Position of the picture among the inputs.
     pub input_idx: usize,
+    /// Positions of further inputs, and sizes of their axes.
+    pub constants: Vec<(usize, Vec<i64>)>,
     /// Sizes of the picture's axes.
     pub dims: Dims,
     /// What the picture measures, for people: `1312x752`, or `dynamic`.
@@ -52,7 +56,7 @@ const SIZES: [(usize, usize); 3] = [(64, 64), (1312, 752), (4096, 2304)];
 
 impl Plan<'_> {
     /// Prepares the network: the trunk of one of our own, in the precision asked for. Half, if that is left open, where the
-    /// network is of a family trained for it.
+    /// network is of a family trained for it: nothing is measured.
     pub(super) fn network(&self) -> Result<Network> {
         let refuse = |reason: String| Error::Style {
             name: self.model.name.clone(),
@@ -66,10 +70,12 @@ impl Plan<'_> {
             (None, Layout::Nhwc) => Arrangement::Blocks(1),
         };
         let bytes = trunk.map_or_else(|| self.model.bytes.to_vec(), |trunk| trunk.bytes);
-        let is_half = match self.precision {
-            Precision::Half => true,
-            Precision::F32 => false,
-            Precision::Auto => self.model.metadata("family").is_some(),
+        let bytes = only_output(&bytes, convention.output_idx).map_err(refuse)?;
+        let is_family = self.model.metadata("family").is_some();
+        let half = match self.precision {
+            Precision::Half => Some(halve(&bytes).map_err(refuse)?),
+            Precision::Auto if is_family => halve(&bytes).ok(),
+            Precision::Auto | Precision::F32 => None,
         };
         let fixed = match (self.frame, convention.size.value) {
             (Some(frame), _) => Some(frame),
@@ -92,16 +98,70 @@ impl Plan<'_> {
                 (Dims::Range(range), "dynamic".to_owned())
             }
         };
+        let constants = convention.constants.iter().map(|constant| {
+            let dims = constant.dims.iter().map(|&n| n as i64).collect();
+            (constant.input_idx, dims)
+        });
         Ok(Network {
-            bytes: if is_half {
-                halve(&bytes).map_err(refuse)?
-            } else {
-                bytes
-            },
             input_idx: convention.input_idx,
+            constants: constants.collect(),
             dims,
             size,
-            is_half,
+            is_half: half.is_some(),
+            bytes: half.unwrap_or(bytes),
         })
+    }
+}
+
+/// The network with one of its outputs alone: TensorRT computes all that there are, and wants room for each.
+fn only_output(bytes: &[u8], idx: usize) -> std::result::Result<Vec<u8>, String> {
+    let mut edited = Vec::with_capacity(bytes.len());
+    for part in Fields(bytes) {
+        let part = part.ok_or("it is no ONNX file")?;
+        if part.number != MODEL_GRAPH {
+            edited.extend_from_slice(part.whole);
+            continue;
+        }
+        let mut graph = Vec::with_capacity(part.content.len());
+        let mut n_outputs = 0;
+        for part in Fields(part.content) {
+            let part = part.ok_or("its graph is no ONNX graph")?;
+            let is_output = part.number == GRAPH_OUTPUT;
+            if !is_output || n_outputs == idx {
+                graph.extend_from_slice(part.whole);
+            }
+            n_outputs += usize::from(is_output);
+        }
+        put(&mut edited, MODEL_GRAPH, &graph);
+    }
+    Ok(edited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::{ModelProto, Node, Value, element};
+    use prost::Message;
+
+    #[test]
+    fn one_output_is_left() {
+        let mut graph = Vec::new();
+        let node = Node {
+            op: "Relu".to_owned(),
+            ..Node::default()
+        };
+        put(&mut graph, 1, &node.encode_to_vec());
+        for name in ["a", "b", "c"] {
+            let value = Value::picture(name, element::F32, 3);
+            put(&mut graph, GRAPH_OUTPUT, &value.encode_to_vec());
+        }
+        let mut bytes = Vec::new();
+        put(&mut bytes, MODEL_GRAPH, &graph);
+        let left = only_output(&bytes, 1).unwrap();
+        let model = ModelProto::parse(&left).unwrap();
+        let outputs = model.graph.unwrap().outputs();
+        let names: Vec<_> = outputs.iter().map(|port| port.name.as_str()).collect();
+        assert_eq!(names, ["b"]);
+        assert!(only_output(b"no network", 0).is_err());
     }
 }

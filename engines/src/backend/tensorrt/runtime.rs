@@ -114,12 +114,12 @@ fn load() -> Result<Runtime> {
     })
 }
 
-/// Major, minor and patch version of a library.
-fn version(library: &Path) -> std::result::Result<[i32; 3], String> {
+/// Major, minor, patch and build version of a library.
+fn version(library: &Path) -> std::result::Result<[i32; 4], String> {
     // SAFETY: loading TensorRT runs its initialisers, which are made for that.
     let loaded = unsafe { Library::new(library) }.map_err(told)?;
-    let mut version = [0; 3];
-    for (part, name) in version.iter_mut().zip(["Major", "Minor", "Patch"]) {
+    let mut version = [0; 4];
+    for (part, name) in version.iter_mut().zip(["Major", "Minor", "Patch", "Build"]) {
         let symbol = format!("getInferLib{name}Version\0");
         // SAFETY: `NvInferRuntime.h` declares these functions so.
         let function = unsafe { loaded.get::<unsafe extern "C" fn() -> i32>(symbol.as_bytes()) };
