@@ -12,6 +12,7 @@ mod gpu;
 mod half;
 mod kernels;
 mod network;
+mod pinned;
 mod runtime;
 mod scaler;
 mod session;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use cudarc::driver::{CudaSlice, CudaStream, PinnedHostSlice};
+use cudarc::driver::{CudaSlice, CudaStream};
 
-use super::cuda::{Cuda, address, failed};
+use super::cuda::{Cuda, address};
 use super::kernels::{self, Address};
+use super::pinned::Pinned;
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
 
@@ -67,7 +68,7 @@ impl Layout {
 /// A frame in both memories.
 pub(super) struct Staging {
     layout: Layout,
-    here: PinnedHostSlice<u8>,
+    here: Pinned,
     there: CudaSlice<u8>,
 }
 
@@ -77,7 +78,7 @@ impl Staging {
         let layout = Layout::of(format);
         Ok(Self {
             layout,
-            here: cuda.alloc_pinned(layout.n_bytes)?,
+            here: Pinned::new(cuda, layout.n_bytes)?,
             there: cuda.alloc(layout.n_bytes)?,
         })
     }
@@ -85,14 +86,8 @@ impl Staging {
     /// Sends a frame to the GPU. It is not needed after the call.
     pub(super) fn send(&mut self, stream: &Arc<CudaStream>, frame: &Frame<'_>) -> Result<()> {
         // This waits for a frame that is still being sent from here.
-        let bytes = self
-            .here
-            .as_mut_slice()
-            .map_err(failed("sending a frame"))?;
-        self.layout.pack(frame, bytes);
-        stream
-            .memcpy_htod(&self.here, &mut self.there)
-            .map_err(failed("sending a frame"))
+        self.layout.pack(frame, self.here.bytes_mut()?);
+        self.here.send(stream, &mut self.there)
     }
 
     /// Fetches a frame from the GPU, once the stream has made it.
@@ -101,12 +96,9 @@ impl Staging {
         stream: &Arc<CudaStream>,
         frame: &mut FrameMut<'_>,
     ) -> Result<()> {
-        stream
-            .memcpy_dtoh(&self.there, &mut self.here)
-            .map_err(failed("fetching a frame"))?;
+        self.here.fetch(stream, &self.there)?;
         // This waits for it.
-        let bytes = self.here.as_slice().map_err(failed("fetching a frame"))?;
-        self.layout.unpack(bytes, frame);
+        self.layout.unpack(self.here.bytes()?, frame);
         Ok(())
     }
 

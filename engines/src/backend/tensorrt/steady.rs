@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use cudarc::driver::{CudaSlice, PinnedHostSlice};
+use cudarc::driver::CudaSlice;
 
 use super::cuda::{Cuda, address, failed};
 use super::kernels::{Blend, Picture, Take};
+use super::pinned::Pinned;
 use crate::error::Result;
 use crate::frame::FrameFormat;
 use crate::stabilizer::{History, MARGIN, MEASURED_ROWS, Motion, Sharpening, Tracker};
@@ -46,7 +47,7 @@ pub(super) struct Steady {
     rows_that_move: CudaSlice<u8>,
     /// Gradients of the frame before, on the GPU and here, and whether there are any.
     sums: CudaSlice<u64>,
-    sums_here: PinnedHostSlice<u8>,
+    sums_here: Pinned,
     is_measured: bool,
     sharpening: Sharpening,
     /// Frames until what was taken over is gone.
@@ -83,7 +84,7 @@ impl Steady {
             motion: cuda.alloc(0)?,
             rows_that_move: cuda.alloc(0)?,
             sums: cuda.alloc(2)?,
-            sums_here: cuda.alloc_pinned(size_of::<[u64; 2]>())?,
+            sums_here: Pinned::new(cuda, size_of::<[u64; 2]>())?,
             is_measured: false,
             sharpening: Sharpening::default(),
             n_fading: 0,
@@ -210,11 +211,9 @@ impl Steady {
         // They are looked at when the next frame is blended, so that nothing waits for them.
         let sums = self.sums.as_view();
         // SAFETY: any bytes are numbers.
-        let sums = unsafe { sums.transmute::<u8>(self.sums_here.len()) };
+        let sums = unsafe { sums.transmute::<u8>(size_of::<[u64; 2]>()) };
         let sums = sums.expect("both are of one size");
-        cuda.going
-            .memcpy_dtoh(&sums, &mut self.sums_here)
-            .map_err(failed("fetching sums"))?;
+        self.sums_here.fetch(&cuda.going, &sums)?;
         self.is_measured = true;
         Ok(())
     }
@@ -222,8 +221,7 @@ impl Steady {
     /// Corrects the sharpening by what was measured on the frame before.
     fn sharpen_as_measured(&mut self) -> Result<()> {
         if std::mem::take(&mut self.is_measured) {
-            let bytes = self.sums_here.as_slice();
-            let bytes = bytes.map_err(failed("reading sums"))?;
+            let bytes = self.sums_here.bytes()?;
             let [painted, shown] = [0, 8].map(|at| {
                 let bytes = bytes[at..].first_chunk().expect("two numbers");
                 u64::from_ne_bytes(*bytes) as f32
