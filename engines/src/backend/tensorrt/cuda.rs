@@ -75,6 +75,14 @@ impl Cuda {
             .map_err(failed("using the GPU"))
     }
 
+    /// Waits until all work is done.
+    pub(super) fn finish(&self) -> Result<()> {
+        self.coming
+            .synchronize()
+            .and_then(|()| self.going.synchronize())
+            .map_err(failed("finishing on the GPU"))
+    }
+
     /// Memory of `n` zeros.
     pub(super) fn alloc<T: DeviceRepr + ValidAsZeroBits>(&self, n: usize) -> Result<CudaSlice<T>> {
         let memory = self.going.alloc_zeros(n.max(1));

@@ -207,6 +207,13 @@ impl Scaling {
     }
 }
 
+impl Drop for TensorRt {
+    fn drop(&mut self) {
+        // What is under way uses memory that is about to go. Where the GPU no longer answers, nothing is.
+        let _ = self.cuda.finish();
+    }
+}
+
 impl Backend for TensorRt {
     type Tensor = Tensor;
     type Motion = Motion;
