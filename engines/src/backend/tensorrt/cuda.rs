@@ -18,6 +18,9 @@ use crate::error::{Error, Result};
 /// Threads of a block: a warp wide, so that neighbours read neighbouring memory.
 const BLOCK: (u32, u32) = (32, 8);
 
+/// Bytes of a mebibyte.
+const MIB: usize = 1 << 20;
+
 /// A GPU with two streams of work: what is done to a frame that came in, and to one that goes out. Whatever is used by both
 /// is waited for in between.
 pub(super) struct Cuda {
@@ -98,7 +101,13 @@ impl Cuda {
     pub(super) fn alloc_pinned(&self, n_bytes: usize) -> Result<PinnedHostSlice<u8>> {
         // SAFETY: it is bytes, which are written before they are read.
         let memory = unsafe { self.context.alloc_pinned_with_flags(n_bytes.max(1), 0) };
-        memory.map_err(|error| self.out_of_memory(n_bytes, error))
+        memory.map_err(|error| Error::Gpu {
+            reason: format!(
+                "{} MiB of page-locked memory of this machine are not to be had ({error}); set max-in-flight lower, or end \
+                 what else uses memory",
+                n_bytes.div_ceil(MIB)
+            ),
+        })
     }
 
     /// An event that a thread may wait for without keeping a core busy.
@@ -149,9 +158,9 @@ impl Cuda {
             reason: format!(
                 "{} more MiB of memory are not to be had on {}, where {} MiB are free ({error}); set processing-size or \
                  max-in-flight lower, choose a smaller quality, or end what else uses the GPU",
-                n_bytes >> 20,
+                n_bytes.div_ceil(MIB),
                 self.name,
-                free >> 20
+                free / MIB
             ),
         }
     }
