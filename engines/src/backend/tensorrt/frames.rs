@@ -12,7 +12,7 @@ use super::cache::make;
 use super::cuda::{Cuda, address, failed};
 use super::gpu::devices;
 use super::kernels::{Download, Filter, Frame as KernelFrame, Picture, Upload};
-use super::network::Plan;
+use super::network::{Plan, trunk_for};
 use super::scaler::Scaler;
 use super::session::Session;
 use super::staging::Staging;
@@ -26,7 +26,6 @@ use crate::geometry::{Geometry, Window};
 use crate::model::{Layout, Model};
 use crate::settings::{Look, Settings};
 use crate::stabilizer::{History, Light, Motion, Task};
-use crate::trunk;
 
 /// A network on a GPU with all that brings frames to it and back.
 pub(crate) struct TensorRt {
@@ -89,7 +88,7 @@ impl TensorRt {
             format.height,
             settings.processing_size,
         )?;
-        let trunk = trunk::cut(&model.bytes);
+        let trunk = trunk_for(model, &geometry, (format.width, format.height));
         let (input, painted) = match (&trunk, convention.layout.value) {
             (Some(trunk), _) => (trunk.input, trunk.painted),
             (None, Layout::Nchw) => (Arrangement::Planes, Arrangement::Planes),

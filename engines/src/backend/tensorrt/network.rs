@@ -10,7 +10,7 @@ use crate::model::{Layout, Model, Size};
 use crate::onnx::number::{GRAPH_OUTPUT, MODEL_GRAPH};
 use crate::protobuf::{Fields, put};
 use crate::settings::Precision;
-use crate::trunk;
+use crate::trunk::{self, Trunk};
 
 /// What an engine is built for.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,16 @@ pub(super) enum Dims {
 /// Least, most usual and largest width and height in pixels of what a network for frames of any size sees.
 const SIZES: [(usize, usize); 3] = [(64, 64), (1312, 752), (4096, 2304)];
 
+/// The trunk of a network, if it has one that may stand in for it. Where frames are scaled none may, for pictures are cut to
+/// the range from black to white before they are scaled, which a trunk leaves to those who take them.
+pub(super) fn trunk_for(model: &Model, seen: &Geometry, frame: (usize, usize)) -> Option<Trunk> {
+    if seen.scales(frame.0, frame.1) {
+        None
+    } else {
+        trunk::cut(&model.bytes)
+    }
+}
+
 impl Plan<'_> {
     /// Prepares the network: the trunk of one of our own, in the precision asked for. Half, if that is left open, where the
     /// network is of a family trained for it: nothing is measured.
@@ -63,7 +73,18 @@ impl Plan<'_> {
             reason,
         };
         let convention = cpu::measure(self.model)?;
-        let trunk = trunk::cut(&self.model.bytes);
+        let fixed = match (self.frame, convention.size.value) {
+            (Some(frame), _) => Some(frame),
+            (None, Size::Fixed(width, height)) => Some((width, height)),
+            (None, Size::Any) => None,
+        };
+        let seen = fixed
+            .map(|(width, height)| Geometry::new(&convention, width, height, self.processing_size))
+            .transpose()?;
+        let trunk = match fixed.zip(seen) {
+            Some((frame, seen)) => trunk_for(self.model, &seen, frame),
+            None => trunk::cut(&self.model.bytes),
+        };
         let arrangement = match (&trunk, convention.layout.value) {
             (Some(trunk), _) => trunk.input,
             (None, Layout::Nchw) => Arrangement::Planes,
@@ -77,14 +98,8 @@ impl Plan<'_> {
             Precision::Auto if is_family => halve(&bytes).ok(),
             Precision::Auto | Precision::F32 => None,
         };
-        let fixed = match (self.frame, convention.size.value) {
-            (Some(frame), _) => Some(frame),
-            (None, Size::Fixed(width, height)) => Some((width, height)),
-            (None, Size::Any) => None,
-        };
-        let (dims, size) = match fixed {
-            Some((width, height)) => {
-                let seen = Geometry::new(&convention, width, height, self.processing_size)?;
+        let (dims, size) = match seen {
+            Some(seen) => {
                 let (width, height) = (seen.padded_width, seen.padded_height);
                 (
                     Dims::Fixed(arrangement.dims((width, height))),
