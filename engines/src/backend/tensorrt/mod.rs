@@ -11,6 +11,7 @@ mod frames;
 mod gpu;
 mod half;
 mod kernels;
+mod motion;
 mod network;
 mod pinned;
 mod runtime;

@@ -9,6 +9,7 @@ use cudarc::driver::CudaSlice;
 
 use super::cuda::{Cuda, address, failed};
 use super::kernels::{Blend, Picture, Take};
+use super::motion::SentMotion;
 use super::pinned::Pinned;
 use crate::error::Result;
 use crate::frame::FrameFormat;
@@ -42,9 +43,7 @@ pub(super) struct Steady {
     has_history: bool,
     blended: CudaSlice<f32>,
     moving: CudaSlice<f32>,
-    /// Motion, plane by plane: u, v and share.
-    motion: CudaSlice<f32>,
-    rows_that_move: CudaSlice<u8>,
+    motion: SentMotion,
     /// Gradients of the frame before, on the GPU and here, and whether there are any.
     sums: CudaSlice<u64>,
     sums_here: Pinned,
@@ -81,8 +80,7 @@ impl Steady {
             has_history: false,
             blended: cuda.alloc(3 * n_pixels)?,
             moving: cuda.alloc(n_pixels)?,
-            motion: cuda.alloc(0)?,
-            rows_that_move: cuda.alloc(0)?,
+            motion: SentMotion::new(cuda, (0, 0))?,
             sums: cuda.alloc(2)?,
             sums_here: Pinned::new(cuda, size_of::<[u64; 2]>())?,
             is_measured: false,
@@ -123,7 +121,10 @@ impl Steady {
         // The last step is 0: nothing of the old paint may be left when frames are reused again.
         let step = self.n_fading.checked_sub(1);
         let fade = step.map(|step| step as f32 / self.n_fading as f32);
-        self.send(cuda, motion)?;
+        if !self.motion.fits(motion) {
+            self.motion = SentMotion::new(cuda, (motion.width, motion.height))?;
+        }
+        self.motion.send(&cuda.going, motion)?;
         self.sharpen_as_measured()?;
         self.mix(cuda, motion, fade)?;
         self.n_fading = step.unwrap_or(0);
@@ -145,37 +146,10 @@ impl Steady {
         unsafe { cuda.launch(&cuda.going, "take", &job, self.size) }
     }
 
-    /// Sends motion to the GPU.
-    fn send(&mut self, cuda: &Cuda, motion: &Motion) -> Result<()> {
-        let n_cells = motion.width * motion.height;
-        if self.motion.len() < 3 * n_cells {
-            self.motion = cuda.alloc(3 * n_cells)?;
-            self.rows_that_move = cuda.alloc(motion.height)?;
-        }
-        let sending = failed("sending motion");
-        let rows: Vec<u8> = motion.rows_that_move().map(u8::from).collect();
-        cuda.going
-            .memcpy_htod(&rows, &mut self.rows_that_move)
-            .map_err(&sending)?;
-        for (idx, plane) in [&motion.u, &motion.v, &motion.share]
-            .into_iter()
-            .enumerate()
-        {
-            let mut target = self.motion.slice_mut(idx * n_cells..(idx + 1) * n_cells);
-            cuda.going
-                .memcpy_htod(plane, &mut target)
-                .map_err(&sending)?;
-        }
-        Ok(())
-    }
-
     /// Blends, sharpens and measures.
     fn mix(&mut self, cuda: &Cuda, motion: &Motion, fade: Option<f32>) -> Result<()> {
         let (width, height) = self.size;
-        let plane = |idx: usize| {
-            let n_bytes = motion.width * motion.height * size_of::<f32>();
-            address(&self.motion) + (idx * n_bytes) as u64
-        };
+        let [u, v, share] = self.motion.planes();
         cuda.going
             .memset_zeros(&mut self.sums)
             .map_err(failed("clearing sums"))?;
@@ -184,10 +158,10 @@ impl Steady {
             height: height as i32,
             painted: address(&self.taken),
             before: address(&self.history),
-            u: plane(0),
-            v: plane(1),
-            share: plane(2),
-            moves: address(&self.rows_that_move),
+            u,
+            v,
+            share,
+            moves: self.motion.rows_that_move(),
             cells_wide: motion.width as i32,
             cells_high: motion.height as i32,
             fade: fade.unwrap_or(1.0),
