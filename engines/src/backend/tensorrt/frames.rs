@@ -8,13 +8,13 @@
 
 use cudarc::driver::{CudaEvent, CudaSlice};
 
-use super::cache::make;
+use super::cache::{Entry, make};
 use super::cuda::{Cuda, address, failed};
 use super::gpu::devices;
 use super::kernels::{Download, Filter, Frame as KernelFrame, Picture, Upload};
 use super::network::{Plan, trunk_for};
 use super::scaler::Scaler;
-use super::session::Session;
+use super::session::{Infer, Session};
 use super::staging::Staging;
 use super::steady::{Painted, Past, Steady};
 use crate::backend::values::Values;
@@ -29,7 +29,7 @@ use crate::stabilizer::{History, Light, Motion, Task};
 
 /// A network on a GPU with all that brings frames to it and back.
 pub(crate) struct TensorRt {
-    session: Session,
+    network: Box<dyn Infer>,
     steady: Steady,
     scaling: Option<Scaling>,
     /// The photo, where the look needs it, and what is shown.
@@ -66,11 +66,20 @@ pub(crate) struct Tensor {
     frame: Option<Staging>,
 }
 
+/// A network on a GPU, ready to run.
+pub(super) struct Ready<'a> {
+    pub cuda: Cuda,
+    pub network: Box<dyn Infer>,
+    /// What was made of the model.
+    pub entry: &'a Entry,
+    pub model: &'a Model,
+}
+
 impl TensorRt {
     /// # Errors
     /// [`Error::Gpu`], [`Error::TensorRtMissing`], [`Error::Setting`] or [`Error::Style`].
     pub(crate) fn open(model: &Model, format: &FrameFormat, settings: &Settings) -> Result<Self> {
-        let n_slots = settings.checked_slots()?;
+        settings.checked_slots()?;
         let cuda = Cuda::open(settings.device)?;
         let plan = Plan {
             model,
@@ -82,6 +91,28 @@ impl TensorRt {
         let made = make(&plan)?;
         let convention = cpu::measure(model)?;
         let session = Session::open(&cuda, &made, &convention.constants, convention.output_idx)?;
+        let ready = Ready {
+            cuda,
+            network: Box::new(session),
+            entry: &made.entry,
+            model,
+        };
+        Self::new(ready, format, settings)
+    }
+
+    /// Makes all that brings frames to a network and back.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`], [`Error::Setting`] or [`Error::Style`].
+    pub(super) fn new(ready: Ready<'_>, format: &FrameFormat, settings: &Settings) -> Result<Self> {
+        let Ready {
+            cuda,
+            network,
+            entry,
+            model,
+        } = ready;
+        let n_slots = settings.checked_slots()?;
+        let convention = cpu::measure(model)?;
         let geometry = Geometry::new(
             &convention,
             format.width,
@@ -95,12 +126,12 @@ impl TensorRt {
             (None, Layout::Nhwc) => (Arrangement::Blocks(1), Arrangement::Blocks(1)),
         };
         let painted_size = painted
-            .size(session.painted_dims())
+            .size(network.painted_dims())
             .ok_or_else(|| Error::Style {
                 name: model.name.clone(),
                 reason: format!(
                     "it gives values of shape {:?}, wanted a picture",
-                    session.painted_dims()
+                    network.painted_dims()
                 ),
             })?;
         let window = geometry.painted_window(painted_size);
@@ -114,19 +145,19 @@ impl TensorRt {
         let event = || cuda.new_event();
         let description = format!(
             "tensorrt: {} on {}, {}{}, {}x{}",
-            made.entry.built_by,
+            entry.built_by,
             cuda.name,
-            made.entry
+            entry
                 .quality
                 .iter()
                 .map(|quality| format!("{quality}, "))
                 .collect::<String>(),
-            made.entry.precision,
+            entry.precision,
             painted_size.0,
             painted_size.1
         );
         Ok(Self {
-            session,
+            network,
             steady: Steady::new(&cuda, format, shown, settings.frame_interval)?,
             scaling,
             source: Staging::new(&cuda, format)?,
@@ -138,7 +169,7 @@ impl TensorRt {
             input,
             painted,
             painted_size,
-            is_half: made.entry.is_half(),
+            is_half: entry.is_half(),
             description,
             cuda,
         })
@@ -284,7 +315,7 @@ impl Backend for TensorRt {
     fn infer(&mut self, slot_idx: usize, input: &Tensor, painted: &mut Tensor) -> Result<()> {
         let (from, to) = (address(&input.values), address(&painted.values));
         // SAFETY: both were made for this network, and belong to it until the slot has been waited for.
-        unsafe { self.session.run(&self.cuda, from, to)? };
+        unsafe { self.network.run(&self.cuda, from, to)? };
         self.events[slot_idx]
             .record(&self.cuda.coming)
             .map_err(failed("painting on the GPU"))

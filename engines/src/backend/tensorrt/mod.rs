@@ -7,6 +7,8 @@
 mod build;
 mod cache;
 mod cuda;
+#[cfg(test)]
+mod fake;
 mod frames;
 mod gpu;
 mod half;

@@ -17,6 +17,18 @@ use crate::model::ConstantInput;
 /// What TensorRT said last that was an error. It returns no reasons.
 static SAID: Mutex<String> = Mutex::new(String::new());
 
+/// A network that paints on a GPU.
+pub(super) trait Infer: Send {
+    /// Sizes of the axes of what the network gives.
+    fn painted_dims(&self) -> &[i64];
+
+    /// Starts the network on what lies at `input`, on the stream of what comes; what it gives goes to `painted`.
+    ///
+    /// # Safety
+    /// Both are memory on this GPU, as large as the network's input and output, and stay so until it has run.
+    unsafe fn run(&mut self, cuda: &Cuda, input: Address, painted: Address) -> Result<()>;
+}
+
 /// An engine with its context.
 ///
 /// TensorRT's objects may be used from any thread, by one at a time.
@@ -104,22 +116,14 @@ impl Session {
             painted_dims,
         })
     }
+}
 
-    /// Sizes of the axes of what the network gives.
-    pub(super) fn painted_dims(&self) -> &[i64] {
+impl Infer for Session {
+    fn painted_dims(&self) -> &[i64] {
         &self.painted_dims
     }
 
-    /// Starts the network on what lies at `input`; what it gives goes to `painted`.
-    ///
-    /// # Safety
-    /// Both are memory on this GPU, as large as the network's input and output, and stay so until it has run.
-    pub(super) unsafe fn run(
-        &mut self,
-        cuda: &Cuda,
-        input: Address,
-        painted: Address,
-    ) -> Result<()> {
+    unsafe fn run(&mut self, cuda: &Cuda, input: Address, painted: Address) -> Result<()> {
         cuda.bind()?;
         let stream = cuda.coming.cu_stream().cast();
         // SAFETY: the caller's.

@@ -1,0 +1,142 @@
+//! What goes wrong on a GPU, and what is left behind.
+
+use std::thread;
+
+use super::clip::{clip, play};
+use super::model::Kind;
+use super::network::open;
+use super::{Hurry, Memory, with_driver};
+use crate::backend::tensorrt::devices;
+use crate::convert::video::{format, largest_difference};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::frame::{FrameFormat, PixelFormat};
+use crate::settings::{Precision, Settings};
+
+fn frames() -> FrameFormat {
+    format(PixelFormat::Nv12, 133, 91)
+}
+
+fn settings() -> Settings {
+    Settings {
+        precision: Precision::F32,
+        processing_size: 48,
+        max_in_flight: 2,
+        ..Settings::default()
+    }
+}
+
+fn engine(settings: &Settings) -> Result<Box<dyn Engine>> {
+    Ok(Box::new(open(Kind::Planes, &frames(), settings)?))
+}
+
+#[test]
+fn nothing_is_left_of_an_engine_that_goes_with_frames_inside() {
+    with_driver(|driver| {
+        let clip = clip(frames());
+        for hurry in [Hurry::Nothing, Hurry::Coming, Hurry::Going] {
+            driver.hurry(hurry);
+            for n_painted in [0, 1, 4] {
+                let mut engine = engine(&settings()).unwrap();
+                play(&mut *engine, &clip[..n_painted], None).unwrap();
+                assert!(driver.live().iter().all(|&n_live| n_live > 0));
+                engine.submit(&clip[n_painted].frame()).unwrap();
+                engine.submit(&clip[n_painted + 1].frame()).unwrap();
+                drop(engine);
+                assert_eq!(driver.live(), [0, 0], "{hurry:?} {n_painted}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_engine_goes_from_thread_to_thread() {
+    with_driver(|driver| {
+        let clip = clip(frames());
+        let wanted = play(&mut *engine(&settings()).unwrap(), &clip, None).unwrap();
+        let engine = engine(&settings()).unwrap();
+        let (mut engine, found) = thread::scope(|scope| {
+            let painting = scope.spawn(|| {
+                let mut engine = engine;
+                let found = play(&mut *engine, &clip, None).unwrap();
+                (engine, found)
+            });
+            painting.join().unwrap()
+        });
+        for (found, wanted) in found.iter().zip(&wanted) {
+            assert_eq!(largest_difference(found, wanted), 0.0);
+        }
+        let past = engine.hand_over();
+        thread::scope(|scope| {
+            scope.spawn(|| drop((past, engine)));
+        });
+        assert_eq!(driver.live(), [0, 0]);
+    });
+}
+
+#[test]
+fn too_little_memory_is_an_error_that_says_what_helps() {
+    with_driver(|driver| {
+        for (memory, words) in [
+            (Memory::Gpu, "processing-size"),
+            (Memory::Pinned, "max-in-flight"),
+        ] {
+            let mut n_refused = 0;
+            loop {
+                driver.limit(memory, n_refused * 4096);
+                let Err(error) = engine(&settings()) else {
+                    break;
+                };
+                assert!(matches!(error, Error::Gpu { .. }), "{error}");
+                assert!(error.to_string().contains(words), "{error}");
+                assert_eq!(driver.live(), [0, 0]);
+                n_refused += 1;
+            }
+            assert!(n_refused > 10, "{memory:?} {n_refused}");
+            driver.limit(memory, usize::MAX);
+        }
+        let mut engine = engine(&settings()).unwrap();
+        // What is only known when frames are followed wants memory as well.
+        driver.limit(Memory::Gpu, 0);
+        let clip = clip(frames());
+        let error = play(&mut *engine, &clip, None).err().expect("an error");
+        assert!(matches!(error, Error::Gpu { .. }), "{error}");
+        driver.limit(Memory::Gpu, usize::MAX);
+        engine.reset();
+        let found = play(&mut *engine, &clip, None).unwrap();
+        let wanted = play(&mut *self::engine(&settings()).unwrap(), &clip, None).unwrap();
+        for (found, wanted) in found.iter().zip(&wanted) {
+            assert_eq!(largest_difference(found, wanted), 0.0);
+        }
+    });
+}
+
+#[test]
+fn every_gpu_can_be_chosen_and_no_other() {
+    with_driver(|driver| {
+        let n_devices = devices().unwrap().len();
+        let on = |device| {
+            engine(&Settings {
+                device,
+                ..settings()
+            })
+        };
+        let clip = clip(frames());
+        let mut engines: Vec<_> = (0..n_devices).map(|device| on(device).unwrap()).collect();
+        let wanted = play(&mut *engines[0], &clip, None).unwrap();
+        let past = engines[0].hand_over().expect("it has painted");
+        // Its paint lies on another GPU, and so this one begins anew.
+        engines[1].take_over(past);
+        let found = play(&mut *engines[1], &clip, None).unwrap();
+        for (found, wanted) in found.iter().zip(&wanted) {
+            assert_eq!(largest_difference(found, wanted), 0.0);
+        }
+        drop(engines);
+        let error = on(n_devices).err().expect("an error");
+        assert!(
+            matches!(error, Error::Setting { name: "device", .. }),
+            "{error}"
+        );
+        assert_eq!(driver.live(), [0, 0]);
+    });
+}

@@ -1,0 +1,177 @@
+//! Frames on the GPU backend beside the same frames on the CPU backend.
+
+use super::case::{Case, EVEN, ODD, TOLERANCE, largest, look};
+use super::clip::{clip, play};
+use super::model::Kind;
+use super::{Driver, Hurry, with_driver};
+use crate::engine::Engine;
+use crate::frame::PixelFormat;
+use crate::settings::{Look, Precision, Stabilizer};
+
+#[test]
+fn frames_of_every_format_are_those_of_the_definition() {
+    with_driver(|_| {
+        for pixels in [
+            PixelFormat::Nv12,
+            PixelFormat::I420,
+            PixelFormat::P010,
+            PixelFormat::Rgba,
+        ] {
+            for size in [EVEN, ODD] {
+                for stabilizer in [Stabilizer::Off, Stabilizer::Gate, Stabilizer::Flow] {
+                    let case = Case {
+                        pixels,
+                        size,
+                        look: look(stabilizer),
+                        ..Case::default()
+                    };
+                    let found = case.difference();
+                    assert!(found <= TOLERANCE, "{found} {case:?}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn every_setting_does_what_the_definition_does() {
+    let strength = Look {
+        strength: 0.6,
+        ..Look::default()
+    };
+    let keep_colors = Look {
+        keep_colors: true,
+        ..Look::default()
+    };
+    with_driver(|_| {
+        for pixels in [PixelFormat::Nv12, PixelFormat::Rgba] {
+            let case = Case {
+                pixels,
+                size: ODD,
+                ..Case::default()
+            };
+            for case in [
+                Case {
+                    look: strength,
+                    ..case
+                },
+                Case {
+                    look: keep_colors,
+                    kind: Kind::Swap,
+                    ..case
+                },
+                Case {
+                    processing_size: 48,
+                    ..case
+                },
+                Case {
+                    processing_size: 120,
+                    look: strength,
+                    ..case
+                },
+                Case {
+                    kind: Kind::Trunk,
+                    ..case
+                },
+                Case {
+                    kind: Kind::Trunk,
+                    processing_size: 48,
+                    ..case
+                },
+                Case {
+                    kind: Kind::Crop,
+                    ..case
+                },
+                Case {
+                    kind: Kind::Crop,
+                    processing_size: 48,
+                    precision: Precision::Half,
+                    ..case
+                },
+                Case {
+                    kind: Kind::Swap,
+                    max_in_flight: 3,
+                    ..case
+                },
+                Case {
+                    reset_before: Some(3),
+                    ..case
+                },
+                Case {
+                    reset_before: Some(4),
+                    max_in_flight: 3,
+                    ..case
+                },
+                Case {
+                    is_live: true,
+                    look: look(Stabilizer::Flow),
+                    ..case
+                },
+                Case {
+                    precision: Precision::Half,
+                    ..case
+                },
+                Case {
+                    precision: Precision::Half,
+                    kind: Kind::Trunk,
+                    ..case
+                },
+            ] {
+                let found = case.difference();
+                assert!(found <= TOLERANCE, "{found} {case:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn streams_wait_for_each_other() {
+    with_driver(|driver| {
+        for hurry in [Hurry::Nothing, Hurry::Coming, Hurry::Going] {
+            driver.hurry(hurry);
+            for processing_size in [0, 48] {
+                let case = Case {
+                    size: ODD,
+                    processing_size,
+                    max_in_flight: 3,
+                    ..Case::default()
+                };
+                let found = case.difference();
+                assert!(found <= TOLERANCE, "{found} {hurry:?} {case:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn paint_fades_into_that_of_the_next_engine() {
+    with_driver(|driver: &Driver| {
+        for max_in_flight in [1, 3] {
+            let before = Case {
+                kind: Kind::Swap,
+                max_in_flight,
+                ..Case::default()
+            };
+            let after = Case {
+                kind: Kind::Planes,
+                ..before
+            };
+            let clip = clip(before.format());
+            let (first, second) = clip.split_at(2);
+            let play_both = |mut old: Box<dyn Engine>, mut new: Box<dyn Engine>| {
+                play(&mut *old, first, None).unwrap();
+                new.take_over(old.hand_over().expect("it has painted"));
+                drop(old);
+                play(&mut *new, second, None).unwrap()
+            };
+            let found = play_both(before.on_gpu(), after.on_gpu());
+            let wanted = play_both(before.on_cpu(), after.on_cpu());
+            let alone = play(&mut *after.on_gpu(), second, None).unwrap();
+            let differs = largest(&found[..1], &alone[..1]);
+            assert!(differs > 20.0, "the old paint is gone at once: {differs}");
+            let found = largest(&found, &wanted);
+            assert!(found <= TOLERANCE, "{found}");
+        }
+        assert_eq!(driver.live(), [0, 0]);
+    });
+}
