@@ -2,13 +2,14 @@
 
 #![expect(
     unsafe_code,
-    reason = "whether there is a driver is asked of its loader"
+    reason = "whether there is a driver is asked of its loader, and what there is of the driver"
 )]
 
 use std::fmt;
 use std::str::FromStr;
 
-use cudarc::driver::{CudaContext, DriverError, sys};
+use cudarc::driver::result::device;
+use cudarc::driver::{DriverError, result, sys};
 
 use crate::error::{Error, Result};
 
@@ -62,19 +63,27 @@ pub fn devices() -> Result<Vec<Device>> {
     let refuse = |error: DriverError| Error::Gpu {
         reason: format!("the NVIDIA driver says: {error}; `nvidia-smi` may tell more"),
     };
-    let n_devices = CudaContext::device_count().map_err(refuse)?;
-    (0..n_devices as usize)
-        .map(|idx| {
-            let context = CudaContext::new(idx)?;
-            let (major, minor) = context.compute_capability()?;
-            Ok(Device {
-                name: context.name()?,
-                gpu: Gpu::new(major, minor),
-                n_bytes: context.total_mem()?,
-            })
-        })
-        .collect::<std::result::Result<_, _>>()
-        .map_err(refuse)
+    result::init().map_err(refuse)?;
+    let n_devices = device::get_count().map_err(refuse)?;
+    (0..n_devices).map(|idx| ask(idx).map_err(refuse)).collect()
+}
+
+/// Asks what a GPU is. No context is made for it, which takes time and memory of every GPU.
+fn ask(idx: i32) -> std::result::Result<Device, DriverError> {
+    let device = device::get(idx)?;
+    let number = |which: sys::CUdevice_attribute| {
+        // SAFETY: the driver gave the device.
+        unsafe { device::get_attribute(device, which) }
+    };
+    Ok(Device {
+        name: device::get_name(device)?,
+        gpu: Gpu::new(
+            number(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+            number(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+        ),
+        // SAFETY: as above.
+        n_bytes: unsafe { device::total_mem(device)? },
+    })
 }
 
 impl fmt::Display for Gpu {
