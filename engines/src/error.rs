@@ -154,6 +154,13 @@ pub enum Error {
         reason: String,
     },
 
+    /// Not enough memory of a GPU, or of this machine for its use.
+    #[error("{reason}")]
+    GpuMemory {
+        /// What was wanted, what was found, the remedy.
+        reason: String,
+    },
+
     /// Not enough memory for frames of this size.
     #[error(
         "painting at {width}x{height} needs about {needed_mib} MiB of memory, {available_mib} MiB are free; set processing-size or max-in-flight lower, or choose a smaller quality"

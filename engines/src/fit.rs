@@ -79,7 +79,7 @@ pub fn open_fitting(
         });
         let tried = match tried {
             // The size before has memory enough.
-            Err(Error::Memory { .. }) if fit.is_some() => break,
+            Err(Error::Memory { .. } | Error::GpuMemory { .. }) if fit.is_some() => break,
             tried => tried?,
         };
         let keeps_up = tried

@@ -25,6 +25,11 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
+    /// Whether what the network sees can be cut into blocks of `n` pixels a side.
+    pub(crate) fn has_blocks(&self, n: usize) -> bool {
+        self.padded_width.is_multiple_of(n) && self.padded_height.is_multiple_of(n)
+    }
+
     /// Where the frame lies in what the network gives, which may be a few pixels off what it sees.
     pub(crate) fn painted_window(&self, painted: (usize, usize)) -> Window {
         let Self {

@@ -16,7 +16,9 @@ pub(crate) fn message(error: &Error) -> gst::ErrorMessage {
         Error::Style { .. } | Error::Mix { .. } | Error::Sidecar { .. } | Error::Setting { .. } => {
             gst::error_msg!(gst::ResourceError::Settings, ("{text}"))
         }
-        Error::Memory { .. } => gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}")),
+        Error::Memory { .. } | Error::GpuMemory { .. } => {
+            gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}"))
+        }
         Error::Gpu { .. } => gst::error_msg!(gst::ResourceError::NotFound, ("{text}")),
         Error::TensorRtMissing { .. } | Error::TensorRtNotBuilt => {
             gst::error_msg!(gst::LibraryError::Init, ("{text}"))

@@ -6,6 +6,10 @@ use crate::model::{Channels, Convention, ValueRange};
 use crate::stabilizer::{History, Light};
 use crate::trunk::Trunk;
 
+/// Largest output a network may have per pixel of input: a few pixels more are cut, a picture of four times
+/// the size is scaled down, beyond that the file is taken to be wrong or hostile.
+pub(crate) const MAX_GROWTH: usize = 16;
+
 /// Maps between the codes of frames of one format and the values of one network.
 pub(crate) struct Values {
     into_network: Affine,

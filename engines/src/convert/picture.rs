@@ -17,6 +17,14 @@ pub(crate) enum Arrangement {
 }
 
 impl Arrangement {
+    /// Pixels along a side of a block.
+    pub(crate) fn block(self) -> usize {
+        match self {
+            Self::Planes => 1,
+            Self::Blocks(n) | Self::ChannelBlocks(n) => n,
+        }
+    }
+
     /// Sizes of the axes of a picture, width before height, with the 1 of a single picture in front.
     pub(crate) fn dims(self, (width, height): (usize, usize)) -> [i64; 4] {
         let (width, height) = (width as i64, height as i64);

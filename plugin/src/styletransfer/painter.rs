@@ -203,7 +203,11 @@ impl Painter {
         match next.opened.take() {
             Some(Ok(opened)) if self.slots.is_empty() => Some(self.change_to(opened)),
             // What is kept for the way back may be what there is no memory for: once more without it.
-            Some(Err(engines::Error::Memory { .. })) if self.previous.take().is_some() => None,
+            Some(Err(engines::Error::Memory { .. } | engines::Error::GpuMemory { .. }))
+                if self.previous.take().is_some() =>
+            {
+                None
+            }
             Some(Err(error)) => Some(self.refuse(next.order.clone(), error)),
             opened => {
                 next.opened = opened;

@@ -63,7 +63,7 @@ impl Cpu {
         let trunk = if scales {
             None
         } else {
-            trunk::cut(&model.bytes)
+            trunk::cut(&model.bytes).filter(|trunk| geometry.has_blocks(trunk.input.block()))
         };
         let plan = Plan {
             trunk: trunk.as_ref(),

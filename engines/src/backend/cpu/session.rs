@@ -9,15 +9,12 @@ use openvino::{
 };
 
 use super::runtime::{core, failed, probe};
+use crate::backend::values::MAX_GROWTH;
 use crate::convert::Arrangement;
 use crate::error::{Error, Result};
 use crate::model::{Convention, Layout, Model};
 use crate::settings::Precision;
 use crate::trunk::Trunk;
-
-/// Largest output a network may have per pixel of input: a few pixels more are cut, a picture of four times
-/// the size is scaled down, beyond that the file is taken to be wrong or hostile.
-const MAX_GROWTH: usize = 16;
 
 /// A picture in the runtime's memory, of f32, arranged as its session says.
 pub(crate) struct Tensor {

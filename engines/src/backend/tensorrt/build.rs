@@ -4,7 +4,10 @@ use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use trtx::trtx_sys::Dims64;
-use trtx::{Builder, BuilderConfig, BuilderFlag, LogHandler, Logger, OnnxParser, OptProfileSelector, Severity};
+use trtx::{
+    Builder, BuilderConfig, BuilderFlag, LogHandler, Logger, OnnxParser, OptProfileSelector,
+    Severity,
+};
 
 use super::gpu::{Gpu, devices};
 use super::network::{Dims, Network};
@@ -50,7 +53,9 @@ fn run(network: &Network, gpu: Gpu, told: &Told) -> trtx::Result<Vec<u8>> {
         config.clear_flag(BuilderFlag::kTF32);
     }
     for (idx, dims) in &network.constants {
-        definition.input(*idx as i32)?.set_dimensions(definition, dims);
+        definition
+            .input(*idx as i32)?
+            .set_dimensions(definition, dims);
     }
     let mut input = definition.input(network.input_idx as i32)?;
     match &network.dims {
@@ -137,7 +142,9 @@ impl Told {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = told.iter().flat_map(|message| message.lines());
         let mut causes: Vec<&str> = lines
-            .filter(|line| line.contains("Error Code") && !NO_DRIVER.iter().any(|word| line.contains(word)))
+            .filter(|line| {
+                line.contains("Error Code") && !NO_DRIVER.iter().any(|word| line.contains(word))
+            })
             .collect();
         causes.dedup();
         match causes.first() {

@@ -92,6 +92,25 @@ pub fn make(plan: &Plan<'_>) -> Result<Made> {
     })
 }
 
+/// Removes the engine of a plan from disk, if it is there.
+///
+/// # Errors
+/// As [`make`], and [`Error::File`] if it cannot be removed.
+pub(super) fn forget(plan: &Plan<'_>) -> Result<()> {
+    let runtime = runtime::probe()?;
+    let network = plan.network()?;
+    let entry = Entry::of(plan, &network, &runtime);
+    remove(&folder()?.join(entry.file_name(key(&entry, &network))))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    fs::remove_file(path).map_err(|source| Error::File {
+        action: "removing",
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Every engine on disk with its file and size in bytes; without an entry if it is damaged.
 ///
 /// # Errors
@@ -127,11 +146,7 @@ pub fn list() -> Result<Vec<(PathBuf, u64, Option<Entry>)>> {
 pub fn clear() -> Result<usize> {
     let found = list()?;
     for (path, ..) in &found {
-        fs::remove_file(path).map_err(|source| Error::File {
-            action: "removing",
-            path: path.clone(),
-            source,
-        })?;
+        remove(path)?;
     }
     Ok(found.len())
 }

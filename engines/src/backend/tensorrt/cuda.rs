@@ -11,7 +11,7 @@ use cudarc::driver::{
 };
 use cudarc::nvrtc::Ptx;
 
-use super::gpu::devices;
+use super::gpu::{Gpu, devices};
 use super::kernels::{Address, PTX};
 use crate::error::{Error, Result};
 
@@ -32,6 +32,8 @@ pub(super) struct Cuda {
     kernels: HashMap<&'static str, CudaFunction>,
     /// What it is called.
     pub name: String,
+    /// Its kind.
+    pub gpu: Gpu,
 }
 
 impl Cuda {
@@ -68,7 +70,13 @@ impl Cuda {
             context: context.clone(),
             kernels,
             name: found.name.clone(),
+            gpu: found.gpu,
         })
+    }
+
+    /// What is shared by all that use the GPU.
+    pub(super) fn context(&self) -> &Arc<CudaContext> {
+        &self.context
     }
 
     /// Lets the calling thread use the GPU.
@@ -101,7 +109,7 @@ impl Cuda {
     pub(super) fn alloc_pinned(&self, n_bytes: usize) -> Result<PinnedHostSlice<u8>> {
         // SAFETY: it is bytes, which are written before they are read.
         let memory = unsafe { self.context.alloc_pinned_with_flags(n_bytes.max(1), 0) };
-        memory.map_err(|error| Error::Gpu {
+        memory.map_err(|error| Error::GpuMemory {
             reason: format!(
                 "{} MiB of page-locked memory of this machine are not to be had ({error}); set max-in-flight lower, or end \
                  what else uses memory",
@@ -154,7 +162,7 @@ impl Cuda {
 
     fn out_of_memory(&self, n_bytes: usize, error: DriverError) -> Error {
         let free = self.context.mem_get_info().map_or(0, |(free, _)| free);
-        Error::Gpu {
+        Error::GpuMemory {
             reason: format!(
                 "{} more MiB of memory are not to be had on {}, where {} MiB are free ({error}); set processing-size or \
                  max-in-flight lower, choose a smaller quality, or end what else uses the GPU",

@@ -8,16 +8,15 @@
 
 use cudarc::driver::{CudaEvent, CudaSlice};
 
-use super::cache::{Entry, make};
+use super::cache::{Entry, Made, forget, make};
 use super::cuda::{Cuda, address, failed};
-use super::gpu::devices;
 use super::kernels::{Download, Filter, Frame as KernelFrame, Picture, Upload};
 use super::network::{Plan, trunk_for};
 use super::scaler::Scaler;
-use super::session::{Infer, Session};
+use super::session::{Infer, Parts, Session};
 use super::staging::Staging;
 use super::steady::{Painted, Past, Steady};
-use crate::backend::values::Values;
+use crate::backend::values::{MAX_GROWTH, Values};
 use crate::backend::{Backend, Done, cpu};
 use crate::convert::Arrangement;
 use crate::error::{Error, Result};
@@ -66,6 +65,16 @@ pub(crate) struct Tensor {
     frame: Option<Staging>,
 }
 
+/// What a session is made of.
+fn parts(made: Made, model: &Model) -> Result<Parts> {
+    Ok(Parts {
+        name: made.entry.to_string(),
+        is_half: made.entry.is_half(),
+        engine: made.engine,
+        constants: cpu::measure(model)?.constants,
+    })
+}
+
 /// A network on a GPU, ready to run.
 pub(super) struct Ready<'a> {
     pub cuda: Cuda,
@@ -86,15 +95,22 @@ impl TensorRt {
             frame: Some((format.width, format.height)),
             processing_size: settings.processing_size,
             precision: settings.precision,
-            gpu: devices()?[settings.device].gpu,
+            gpu: cuda.gpu,
         };
         let made = make(&plan)?;
-        let convention = cpu::measure(model)?;
-        let session = Session::open(&cuda, &made, &convention.constants, convention.output_idx)?;
+        let (entry, is_old) = (made.entry.clone(), made.is_old);
+        let session = match Session::open(&cuda, parts(made, model)?) {
+            // It may be of another driver's time.
+            Err(Error::Gpu { .. }) if is_old => {
+                forget(&plan)?;
+                Session::open(&cuda, parts(make(&plan)?, model)?)?
+            }
+            opened => opened?,
+        };
         let ready = Ready {
             cuda,
             network: Box::new(session),
-            entry: &made.entry,
+            entry: &entry,
             model,
         };
         Self::new(ready, format, settings)
@@ -134,6 +150,16 @@ impl TensorRt {
                     network.painted_dims()
                 ),
             })?;
+        let area = |(width, height): (usize, usize)| width as f64 * height as f64;
+        let seen = (geometry.padded_width, geometry.padded_height);
+        if area(painted_size) > MAX_GROWTH as f64 * area(seen) {
+            return Err(Error::Style {
+                name: model.name.clone(),
+                reason: format!(
+                    "it makes {painted_size:?} pixels of {seen:?}, wanted at most {MAX_GROWTH} times as many"
+                ),
+            });
+        }
         let window = geometry.painted_window(painted_size);
         let frame_size = (format.width, format.height);
         let seen = (geometry.window.width, geometry.window.height);

@@ -58,10 +58,9 @@ const SIZES: [(usize, usize); 3] = [(64, 64), (1312, 752), (4096, 2304)];
 /// the range from black to white before they are scaled, which a trunk leaves to those who take them.
 pub(super) fn trunk_for(model: &Model, seen: &Geometry, frame: (usize, usize)) -> Option<Trunk> {
     if seen.scales(frame.0, frame.1) {
-        None
-    } else {
-        trunk::cut(&model.bytes)
+        return None;
     }
+    trunk::cut(&model.bytes).filter(|trunk| seen.has_blocks(trunk.input.block()))
 }
 
 impl Plan<'_> {

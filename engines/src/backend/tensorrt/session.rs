@@ -3,19 +3,17 @@
 #![expect(unsafe_code, reason = "TensorRT is given addresses")]
 
 use std::ffi::c_void;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
-use cudarc::driver::CudaSlice;
-use trtx::{CudaEngine, ExecutionContext, LogHandler, Logger, Severity, TensorIOMode};
+use cudarc::driver::{CudaContext, CudaSlice, CudaStream};
+use trtx::{CudaEngine, DataType, ExecutionContext, LogHandler, Logger, Severity, TensorIOMode};
 
-use super::cache::Made;
 use super::cuda::{Cuda, address, failed};
 use super::kernels::Address;
 use crate::error::{Error, Result};
 use crate::model::ConstantInput;
-
-/// What TensorRT said last that was an error. It returns no reasons.
-static SAID: Mutex<String> = Mutex::new(String::new());
 
 /// A network that paints on a GPU.
 pub(super) trait Infer: Send {
@@ -29,90 +27,63 @@ pub(super) trait Infer: Send {
     unsafe fn run(&mut self, cuda: &Cuda, input: Address, painted: Address) -> Result<()>;
 }
 
-/// An engine with its context.
-///
-/// TensorRT's objects may be used from any thread, by one at a time.
+/// What a session is made of.
+pub(super) struct Parts {
+    /// The engine, and what to call it.
+    pub engine: Vec<u8>,
+    pub name: String,
+    /// Whether its pictures are in half precision.
+    pub is_half: bool,
+    /// Inputs besides the picture.
+    pub constants: Vec<ConstantInput>,
+}
+
+/// An engine with its context. They live on a thread of their own: TensorRT's objects borrow from each other, and stay where
+/// they were made.
 pub(super) struct Session {
-    // In the order in which they have to go.
-    context: ExecutionContext<'static>,
-    _engine: CudaEngine<'static>,
-    _runtime: trtx::Runtime<'static>,
-    input: String,
-    output: String,
-    /// Values of further inputs.
-    _constants: Vec<CudaSlice<f32>>,
-    /// Sizes of the axes of what it gives.
+    /// Where to send the addresses of input and output; none once it is over.
+    work: Option<SyncSender<[Address; 2]>>,
+    started: Receiver<Result<()>>,
+    worker: Option<JoinHandle<()>>,
     painted_dims: Vec<i64>,
 }
 
-// SAFETY: TensorRT asks that no two threads use an engine or a context at the same time, which `&mut self` sees to. What of
-// the bindings counts references does so within this struct alone.
-unsafe impl Send for Session {}
-
 impl Session {
-    /// Makes a built engine ready, with the values of inputs besides the picture.
+    /// Makes a built engine ready.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the GPU does not take the engine.
-    pub(super) fn open(
-        cuda: &Cuda,
-        made: &Made,
-        constants: &[ConstantInput],
-        output_idx: usize,
-    ) -> Result<Self> {
-        cuda.bind()?;
-        let refuse = |error: trtx::Error| Error::Gpu {
-            reason: format!(
-                "{} does not run on {}: {}",
-                made.entry,
-                cuda.name,
-                said(&error)
-            ),
-        };
-        let mut runtime = trtx::Runtime::new(logger()?).map_err(refuse)?;
-        let mut engine = runtime
-            .deserialize_cuda_engine(&made.engine)
-            .map_err(refuse)?;
-        let mut context = engine.create_execution_context().map_err(refuse)?;
-        let ports = |mode: TensorIOMode| -> trtx::Result<Vec<String>> {
-            let mut names = Vec::new();
-            for idx in 0..engine.nb_io_tensors()? {
-                let name = engine.io_tensor_name(idx)?;
-                if engine.tensor_io_mode(&name)? == mode {
-                    names.push(name);
-                }
-            }
-            Ok(names)
-        };
-        let is_constant = |name: &&String| constants.iter().any(|constant| constant.name == **name);
-        let inputs = ports(TensorIOMode::kINPUT).map_err(refuse)?;
-        let outputs = ports(TensorIOMode::kOUTPUT).map_err(refuse)?;
-        let input = inputs.iter().find(|name| !is_constant(name)).cloned();
-        let output = outputs.get(output_idx).cloned();
-        let (Some(input), Some(output)) = (input, output) else {
-            return Err(Error::Gpu {
-                reason: format!("{} has no picture to take or to give", made.entry),
-            });
-        };
-        let mut values = Vec::new();
-        for constant in constants {
+    pub(super) fn open(cuda: &Cuda, parts: Parts) -> Result<Self> {
+        let mut constants = Vec::new();
+        for constant in &parts.constants {
             let mut memory = cuda.alloc::<f32>(constant.values.len())?;
             cuda.coming
                 .memcpy_htod(&constant.values[..], &mut memory)
                 .map_err(failed("sending the values of an input"))?;
-            // SAFETY: it is as large as the input, and lives as long as the context.
-            unsafe { context.set_input_tensor_address(&constant.name, pointer(address(&memory))) }
-                .map_err(refuse)?;
-            values.push(memory);
+            constants.push((constant.name.clone(), memory));
         }
-        let painted_dims = engine.tensor_shape(&output).map_err(refuse)?;
+        let worker = Worker {
+            context: cuda.context().clone(),
+            stream: cuda.coming.clone(),
+            gpu: cuda.name.clone(),
+            parts,
+            constants,
+        };
+        let (work, orders) = sync_channel(1);
+        let (opened, is_open) = sync_channel(1);
+        let (done, started) = sync_channel(1);
+        let worker = thread::Builder::new()
+            .name("tensorrt".to_owned())
+            .spawn(move || worker.work(&orders, &opened, &done))
+            .map_err(|error| Error::Runtime {
+                action: "starting a thread for TensorRT",
+                reason: error.to_string(),
+            })?;
+        let painted_dims = is_open.recv().unwrap_or_else(|_| Err(gone()))?;
         Ok(Self {
-            context,
-            _engine: engine,
-            _runtime: runtime,
-            input,
-            output,
-            _constants: values,
+            work: Some(work),
+            started,
+            worker: Some(worker),
             painted_dims,
         })
     }
@@ -123,59 +94,177 @@ impl Infer for Session {
         &self.painted_dims
     }
 
-    unsafe fn run(&mut self, cuda: &Cuda, input: Address, painted: Address) -> Result<()> {
-        cuda.bind()?;
-        let stream = cuda.coming.cu_stream().cast();
-        // SAFETY: the caller's.
-        unsafe {
-            self.context
-                .set_input_tensor_address(&self.input, pointer(input))
-                .and_then(|()| {
-                    self.context
-                        .set_output_tensor_address(&self.output, pointer(painted).cast_mut())
-                })
-                .and_then(|()| self.context.enqueue_v3(stream))
-        }
-        .map_err(|error| Error::Runtime {
-            action: "painting on the GPU",
-            reason: said(&error),
-        })
+    unsafe fn run(&mut self, _: &Cuda, input: Address, painted: Address) -> Result<()> {
+        let work = self.work.as_ref().ok_or_else(gone)?;
+        work.send([input, painted]).map_err(|_| gone())?;
+        self.started.recv().unwrap_or_else(|_| Err(gone()))
     }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.work = None;
+        if let Some(worker) = self.worker.take() {
+            // If it has panicked, that was said.
+            let _ = worker.join();
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::Runtime {
+        action: "painting on the GPU",
+        reason: "TensorRT's thread has ended".to_owned(),
+    }
+}
+
+/// The thread's side.
+struct Worker {
+    context: Arc<CudaContext>,
+    stream: Arc<CudaStream>,
+    gpu: String,
+    parts: Parts,
+    constants: Vec<(String, CudaSlice<f32>)>,
+}
+
+impl Worker {
+    /// Opens the engine, and starts it whenever it is told to, until nobody is there to tell.
+    fn work(
+        self,
+        orders: &Receiver<[Address; 2]>,
+        opened: &SyncSender<Result<Vec<i64>>>,
+        done: &SyncSender<Result<()>>,
+    ) {
+        let said = Said::default();
+        let run = || -> trtx::Result<()> {
+            let logger = Logger::new(said.clone())?;
+            let mut runtime = trtx::Runtime::new(&logger)?;
+            let mut engine = runtime.deserialize_cuda_engine(&self.parts.engine)?;
+            let mut context = engine.create_execution_context()?;
+            let ports = match self.ports(&engine)? {
+                Ok(ports) => ports,
+                Err(reason) => {
+                    // Nobody waits any more if this is not taken.
+                    let _ = opened.send(Err(self.refuse(&reason)));
+                    return Ok(());
+                }
+            };
+            for (name, memory) in &self.constants {
+                // SAFETY: it is as large as the input, and lives as long as the context.
+                unsafe { context.set_input_tensor_address(name, pointer(address(memory)))? };
+            }
+            let _ = opened.send(Ok(ports.painted_dims.clone()));
+            for [input, painted] in orders {
+                let started = self.start(&mut context, &ports, input, painted);
+                let started = started.map_err(|error| Error::Runtime {
+                    action: "painting on the GPU",
+                    reason: said.take(&error),
+                });
+                if done.send(started).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let bound = self.context.bind_to_thread();
+        let outcome = match bound {
+            Ok(()) => run().map_err(|error| self.refuse(&said.take(&error))),
+            Err(error) => Err(failed("using the GPU")(error)),
+        };
+        if let Err(error) = outcome {
+            // As above.
+            let _ = opened.send(Err(error));
+        }
+    }
+
+    fn refuse(&self, reason: &str) -> Error {
+        Error::Gpu {
+            reason: format!("{} does not run on {}: {reason}", self.parts.name, self.gpu),
+        }
+    }
+
+    /// Finds the engine's picture and painting. `Err` inside says what is wrong with them.
+    fn ports(&self, engine: &CudaEngine<'_>) -> trtx::Result<std::result::Result<Ports, String>> {
+        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        for idx in 0..engine.nb_io_tensors()? {
+            let name = engine.io_tensor_name(idx)?;
+            match engine.tensor_io_mode(&name)? {
+                TensorIOMode::kOUTPUT => outputs.push(name),
+                _ if self.constants.iter().all(|(constant, _)| *constant != name) => {
+                    inputs.push(name);
+                }
+                _ => {}
+            }
+        }
+        let ([input], [output]) = (&inputs[..], &outputs[..]) else {
+            return Ok(Err(format!(
+                "it takes {inputs:?} and gives {outputs:?}, wanted one picture each"
+            )));
+        };
+        let wanted = if self.parts.is_half {
+            DataType::kHALF
+        } else {
+            DataType::kFLOAT
+        };
+        for name in [input, output] {
+            let found = engine.tensor_data_type(name)?;
+            if found != wanted {
+                return Ok(Err(format!(
+                    "`{name}` holds {found:?}, wanted {wanted:?}; set precision to half or f32, whichever the file has"
+                )));
+            }
+        }
+        Ok(Ok(Ports {
+            painted_dims: engine.tensor_shape(output)?,
+            input: input.clone(),
+            output: output.clone(),
+        }))
+    }
+
+    fn start(
+        &self,
+        context: &mut ExecutionContext<'_>,
+        ports: &Ports,
+        input: Address,
+        painted: Address,
+    ) -> trtx::Result<()> {
+        // SAFETY: who calls `run` vouches for both addresses.
+        unsafe {
+            context.set_input_tensor_address(&ports.input, pointer(input))?;
+            context.set_output_tensor_address(&ports.output, pointer(painted).cast_mut())?;
+            context.enqueue_v3(self.stream.cu_stream().cast())
+        }
+    }
+}
+
+/// An engine's picture and painting.
+struct Ports {
+    input: String,
+    output: String,
+    painted_dims: Vec<i64>,
 }
 
 fn pointer(address: Address) -> *const c_void {
     address as *const c_void
 }
 
-/// The process's logger for what runs.
-fn logger() -> Result<&'static Logger> {
-    static LOGGER: OnceLock<Logger> = OnceLock::new();
-    if let Some(logger) = LOGGER.get() {
-        return Ok(logger);
-    }
-    let logger = Logger::new(Listener).map_err(|error| Error::Runtime {
-        action: "starting TensorRT",
-        reason: error.to_string(),
-    })?;
-    Ok(LOGGER.get_or_init(|| logger))
-}
+/// What TensorRT said first that was an error; what it says later follows from that. It returns no reasons.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Option<String>>>);
 
-struct Listener;
-
-impl LogHandler for Listener {
+impl LogHandler for Said {
     fn log(&self, severity: Severity, message: &str) {
         if severity <= Severity::Error {
-            *SAID.lock().unwrap_or_else(PoisonError::into_inner) = message.to_owned();
+            let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            said.get_or_insert_with(|| message.to_owned());
         }
     }
 }
 
-/// What TensorRT said about an error, or the error itself.
-fn said(error: &trtx::Error) -> String {
-    let said = std::mem::take(&mut *SAID.lock().unwrap_or_else(PoisonError::into_inner));
-    if said.is_empty() {
-        error.to_string()
-    } else {
-        said
+impl Said {
+    /// What was said about an error, or the error itself.
+    fn take(&self, error: &trtx::Error) -> String {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        said.unwrap_or_else(|| error.to_string())
     }
 }

@@ -92,7 +92,6 @@ impl Steady {
     /// Forgets the frames before.
     pub(super) fn forget(&mut self) {
         self.tracker.reset();
-        self.has_history = false;
         self.n_fading = 0;
     }
 

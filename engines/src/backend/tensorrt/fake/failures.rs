@@ -87,7 +87,7 @@ fn too_little_memory_is_an_error_that_says_what_helps() {
                 let Err(error) = engine(&settings()) else {
                     break;
                 };
-                assert!(matches!(error, Error::Gpu { .. }), "{error}");
+                assert!(matches!(error, Error::GpuMemory { .. }), "{error}");
                 assert!(error.to_string().contains(words), "{error}");
                 assert_eq!(driver.live(), [0, 0]);
                 n_refused += 1;
@@ -100,7 +100,7 @@ fn too_little_memory_is_an_error_that_says_what_helps() {
         driver.limit(Memory::Gpu, 0);
         let clip = clip(frames());
         let error = play(&mut *engine, &clip, None).err().expect("an error");
-        assert!(matches!(error, Error::Gpu { .. }), "{error}");
+        assert!(matches!(error, Error::GpuMemory { .. }), "{error}");
         driver.limit(Memory::Gpu, usize::MAX);
         engine.reset();
         let found = play(&mut *engine, &clip, None).unwrap();
