@@ -15,7 +15,7 @@ struct Case {
     while_playing: bool,
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 12] = [
     Case {
         name: "style",
         default: "starry-night",
@@ -49,6 +49,18 @@ const CASES: [Case; 10] = [
     Case {
         name: "precision",
         default: "auto",
+        controllable: false,
+        while_playing: false,
+    },
+    Case {
+        name: "engine",
+        default: "auto",
+        controllable: false,
+        while_playing: false,
+    },
+    Case {
+        name: "device",
+        default: "0",
         controllable: false,
         while_playing: false,
     },
@@ -191,6 +203,10 @@ fn words_of_enums_are_those_of_the_engine() {
     assert_eq!(
         words("quality"),
         engines::Quality::ALL.map(engines::Quality::name)
+    );
+    assert_eq!(
+        words("engine"),
+        engines::Place::ALL.map(engines::Place::name)
     );
     assert_eq!(
         words("precision"),

@@ -208,6 +208,24 @@ fn settings_that_do_not_work_are_an_error_at_start() {
 }
 
 #[test]
+fn a_gpu_that_cannot_be_used_is_an_error_at_start() {
+    // No machine has so many.
+    let (error, text) = start_error(&format!("style={} engine=tensorrt device=255", same()));
+    let is_built = cfg!(feature = "tensorrt");
+    if is_built {
+        assert!(
+            error.matches(gst::ResourceError::NotFound)
+                || error.matches(gst::ResourceError::Settings),
+            "{text}"
+        );
+        assert!(text.contains("GPU"), "{text}");
+    } else {
+        assert!(error.matches(gst::LibraryError::Init), "{text}");
+        assert!(text.contains("--features tensorrt"), "{text}");
+    }
+}
+
+#[test]
 fn a_bad_style_while_playing_is_a_warning_and_the_old_paint_goes_on() {
     let caps = caps("RGB", 64, 48);
     let mut rig = Rig::new(&negative(), &caps);
