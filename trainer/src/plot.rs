@@ -289,7 +289,7 @@ mod tests {
             ("step,phase,content\n".to_owned(), "`style`"),
             (HEAD.to_owned(), "no lines"),
             (format!("{HEAD}20,live,1,1\n"), "line 2"),
-            (format!("{HEAD}20,live,1,x,1,1,1,1,1\n"), "`x`"),
+            (format!("{HEAD}20,live,1,x,1,1,1,1,1,1\n"), "`x`"),
         ] {
             let error = plot(&csv).unwrap_err();
             assert!(format!("{error:#}").contains(word), "{error:#}");
