@@ -1,9 +1,19 @@
-//! Files that are whole or not there at all.
+//! Files that are whole or not there at all, and the folders of the user's that they lie in.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use crate::error::{Error, Result};
+
+/// A folder of the user's: the one that `variable` names, or `usual` in the home folder.
+pub(crate) fn user_folder(variable: &str, usual: &str) -> Option<PathBuf> {
+    let absolute = |key| {
+        env::var_os(key)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute(variable).or_else(|| Some(absolute("HOME")?.join(usual)))
+}
 
 /// Writes beside the target and renames, so that nobody ever reads half a file.
 ///

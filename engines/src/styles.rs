@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::{user_folder, write_whole};
 use crate::gallery::{self, Piece};
 use crate::mean::{Parent, mean};
 use crate::mix::Mix;
@@ -254,13 +254,7 @@ pub fn add(file: &Path, name: &str, told: Sidecar) -> Result<PathBuf> {
 
 /// The user's folder for styles and runtimes, `$XDG_DATA_HOME/impasto` or `~/.local/share/impasto`.
 pub fn data_folder() -> Option<PathBuf> {
-    let absolute = |key| {
-        env::var_os(key)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let data =
-        absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")))?;
+    let data = user_folder("XDG_DATA_HOME", ".local/share")?;
     Some(data.join("impasto"))
 }
 

@@ -10,6 +10,8 @@
 use prost::Message;
 
 use crate::convert::Arrangement;
+use crate::geometry::Geometry;
+use crate::model::{Layout, Model};
 use crate::onnx::number::{GRAPH_INPUT, GRAPH_NODE, GRAPH_OUTPUT, GRAPH_VALUE_INFO, MODEL_GRAPH};
 use crate::onnx::{Attribute, Graph, ModelProto, Node, Value, element};
 use crate::protobuf::{Fields, field, put};
@@ -77,6 +79,25 @@ pub(crate) fn cut(bytes: &[u8]) -> Option<Trunk> {
         input_shift: entrance.shift,
         output_shift: exit.shift,
     })
+}
+
+/// The trunk of a network, if it has one that may stand in for it where frames of width and height `frame` are seen as
+/// `seen`. Where frames are scaled none may: pictures are cut to the range from black to white before they are scaled,
+/// which a trunk leaves to those who take them, and scaling works on planes.
+pub(crate) fn fitting(model: &Model, seen: &Geometry, frame: (usize, usize)) -> Option<Trunk> {
+    if seen.scales(frame.0, frame.1) {
+        return None;
+    }
+    cut(&model.bytes).filter(|trunk| seen.has_blocks(trunk.input.block()))
+}
+
+/// How pictures lie at the entrance and at the exit of a network of this layout, or of the trunk that stands in for it.
+pub(crate) fn arrangements(trunk: Option<&Trunk>, layout: Layout) -> [Arrangement; 2] {
+    match (trunk, layout) {
+        (Some(trunk), _) => [trunk.input, trunk.painted],
+        (None, Layout::Nchw) => [Arrangement::Planes; 2],
+        (None, Layout::Nhwc) => [Arrangement::Blocks(1); 2],
+    }
 }
 
 /// `input → [Sub constant] → SpaceToDepth`.

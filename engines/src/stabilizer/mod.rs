@@ -11,6 +11,7 @@ mod believe;
 mod blend;
 mod cut;
 mod exposure;
+mod fade;
 mod field;
 mod flow;
 mod history;
@@ -31,6 +32,7 @@ pub(crate) use blend::Blender;
 #[cfg(feature = "tensorrt-common")]
 pub(crate) use blend::{MARGIN, MEASURED_ROWS};
 pub(crate) use exposure::Light;
+pub(crate) use fade::Fade;
 pub use field::{FlowField, flow_between};
 pub(crate) use history::History;
 pub(crate) use motion::Motion;

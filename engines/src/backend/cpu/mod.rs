@@ -59,12 +59,8 @@ impl Cpu {
         let precision = measure::precision(model, &convention, settings.precision)?;
         let size = (geometry.padded_width, geometry.padded_height);
         let scales = geometry.scales(format.width, format.height);
-        // A trunk spares the runtime work that upload and download do on the way; scaling works on planes.
-        let trunk = if scales {
-            None
-        } else {
-            trunk::cut(&model.bytes).filter(|trunk| geometry.has_blocks(trunk.input.block()))
-        };
+        // A trunk spares the runtime work that upload and download do on the way.
+        let trunk = trunk::fitting(model, &geometry, (format.width, format.height));
         let plan = Plan {
             trunk: trunk.as_ref(),
             size,

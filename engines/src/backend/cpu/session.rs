@@ -12,9 +12,9 @@ use super::runtime::{core, failed, probe};
 use crate::backend::values::MAX_GROWTH;
 use crate::convert::Arrangement;
 use crate::error::{Error, Result};
-use crate::model::{Convention, Layout, Model};
+use crate::model::{Convention, Model};
 use crate::settings::Precision;
-use crate::trunk::Trunk;
+use crate::trunk::{Trunk, arrangements};
 
 /// A picture in the runtime's memory, of f32, arranged as its session says.
 pub(crate) struct Tensor {
@@ -98,11 +98,7 @@ impl Session {
         let runtime = probe()?;
         let mut core = core()?;
         let bytes = trunk.map_or(&model.bytes[..], |trunk| &trunk.bytes);
-        let (input, painted) = match (trunk, convention.layout.value) {
-            (Some(trunk), _) => (trunk.input, trunk.painted),
-            (None, Layout::Nchw) => (Arrangement::Planes, Arrangement::Planes),
-            (None, Layout::Nhwc) => (Arrangement::Blocks(1), Arrangement::Blocks(1)),
-        };
+        let [input, painted] = arrangements(trunk, convention.layout.value);
         let picture = input.dims(size);
         let n_cores = thread::available_parallelism().map_or(1, usize::from);
         let hints = Hints {

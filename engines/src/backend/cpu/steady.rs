@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use crate::frame::FrameFormat;
-use crate::stabilizer::{Blender, History, Motion, Painted, Tracker};
-
-/// Paint of another style fades out within this time.
-const FADE: Duration = Duration::from_millis(500);
+use crate::stabilizer::{Blender, Fade, History, Motion, Painted, Tracker};
 
 /// The followed frames and the painted history.
 pub(super) struct Steady {
@@ -16,8 +13,8 @@ pub(super) struct Steady {
     next: History,
     blender: Blender,
     interval: Duration,
-    /// Frames until what was taken over is gone.
-    n_fading: u32,
+    /// What was taken over.
+    fade: Fade,
 }
 
 /// What goes from one backend to the next.
@@ -34,14 +31,14 @@ impl Steady {
             next: History::default(),
             blender: Blender::default(),
             interval,
-            n_fading: 0,
+            fade: Fade::default(),
         }
     }
 
     /// Forgets the frames before.
     pub(super) fn forget(&mut self) {
         self.tracker.reset();
-        self.n_fading = 0;
+        self.fade = Fade::default();
     }
 
     /// Makes `painted`, blended with the history where there is motion, the new history. False if it is just `painted`.
@@ -54,16 +51,13 @@ impl Steady {
             .filter(|motion| !motion.is_fresh && (self.history.width, self.history.height) == size);
         match motion {
             Some(motion) => {
-                // The last step is 0: nothing of the old paint may be left when frames are reused again.
-                let step = self.n_fading.checked_sub(1);
-                let fade = step.map(|step| step as f32 / self.n_fading as f32);
+                let fade = self.fade.step();
                 self.blender
                     .blend(painted, motion, fade, &self.history, &mut self.next);
-                self.n_fading = step.unwrap_or(0);
             }
             None => {
                 self.blender.take(painted, &mut self.next);
-                self.n_fading = 0;
+                self.fade = Fade::default();
             }
         }
         std::mem::swap(&mut self.history, &mut self.next);
@@ -85,13 +79,13 @@ impl Steady {
         if fits {
             self.tracker = past.tracker;
             self.history = past.history;
-            self.n_fading = (FADE.as_secs_f32() / self.interval.as_secs_f32()).ceil() as u32;
+            self.fade = Fade::start(self.interval);
         }
         fits
     }
 
     /// Whether what was taken over still shows.
     pub(super) fn is_fading(&self) -> bool {
-        self.n_fading > 0
+        self.fade.is_on()
     }
 }

@@ -4,7 +4,7 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::{env, fmt, fs};
+use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -13,7 +13,7 @@ use super::build::build;
 use super::network::{Dims, Network, Plan};
 use super::runtime::{self, Runtime};
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::{user_folder, write_whole};
 
 /// How a file begins. Its last byte counts the versions of this layout: behind it follow the key, the checksum of all that
 /// comes then, the length of the description, the description in TOML, and the engine. Numbers are little-endian.
@@ -156,13 +156,7 @@ pub fn clear() -> Result<usize> {
 /// # Errors
 /// [`Error::Setting`] if neither variable is set.
 pub fn folder() -> Result<PathBuf> {
-    let absolute = |key| {
-        env::var_os(key)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-    let cache = cache.ok_or_else(|| Error::Setting {
+    let cache = user_folder("XDG_CACHE_HOME", ".cache").ok_or_else(|| Error::Setting {
         name: "HOME",
         found: "not set".to_owned(),
         wanted: "the user's folder; or XDG_CACHE_HOME, the folder to keep engines in",

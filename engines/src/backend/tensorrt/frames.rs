@@ -11,7 +11,7 @@ use cudarc::driver::{CudaEvent, CudaSlice};
 use super::cache::{Entry, Made, forget, make};
 use super::cuda::{Cuda, address, failed};
 use super::kernels::{Download, Filter, Frame as KernelFrame, Picture, Upload};
-use super::network::{Plan, trunk_for};
+use super::network::Plan;
 use super::scaler::Scaler;
 use super::session::{Infer, Parts, Session};
 use super::staging::Staging;
@@ -22,9 +22,10 @@ use crate::convert::Arrangement;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, FrameFormat, FrameMut, PixelFormat};
 use crate::geometry::{Geometry, Window};
-use crate::model::{Layout, Model};
+use crate::model::Model;
 use crate::settings::{Look, Settings};
 use crate::stabilizer::{History, Light, Motion, Task};
+use crate::trunk;
 
 /// A network on a GPU with all that brings frames to it and back.
 pub(crate) struct TensorRt {
@@ -135,12 +136,8 @@ impl TensorRt {
             format.height,
             settings.processing_size,
         )?;
-        let trunk = trunk_for(model, &geometry, (format.width, format.height));
-        let (input, painted) = match (&trunk, convention.layout.value) {
-            (Some(trunk), _) => (trunk.input, trunk.painted),
-            (None, Layout::Nchw) => (Arrangement::Planes, Arrangement::Planes),
-            (None, Layout::Nhwc) => (Arrangement::Blocks(1), Arrangement::Blocks(1)),
-        };
+        let trunk = trunk::fitting(model, &geometry, (format.width, format.height));
+        let [input, painted] = trunk::arrangements(trunk.as_ref(), convention.layout.value);
         let painted_size = painted
             .size(network.painted_dims())
             .ok_or_else(|| Error::Style {

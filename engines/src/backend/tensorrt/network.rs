@@ -3,14 +3,13 @@
 use super::gpu::Gpu;
 use super::half::halve;
 use crate::backend::cpu;
-use crate::convert::Arrangement;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
-use crate::model::{Layout, Model, Size};
+use crate::model::{Model, Size};
 use crate::onnx::number::{GRAPH_OUTPUT, MODEL_GRAPH};
 use crate::protobuf::{Fields, put};
 use crate::settings::Precision;
-use crate::trunk::{self, Trunk};
+use crate::trunk;
 
 /// What an engine is built for.
 #[derive(Clone, Copy, Debug)]
@@ -54,15 +53,6 @@ pub(super) enum Dims {
 /// Least, most usual and largest width and height in pixels of what a network for frames of any size sees.
 const SIZES: [(usize, usize); 3] = [(64, 64), (1312, 752), (4096, 2304)];
 
-/// The trunk of a network, if it has one that may stand in for it. Where frames are scaled none may, for pictures are cut to
-/// the range from black to white before they are scaled, which a trunk leaves to those who take them.
-pub(super) fn trunk_for(model: &Model, seen: &Geometry, frame: (usize, usize)) -> Option<Trunk> {
-    if seen.scales(frame.0, frame.1) {
-        return None;
-    }
-    trunk::cut(&model.bytes).filter(|trunk| seen.has_blocks(trunk.input.block()))
-}
-
 impl Plan<'_> {
     /// Prepares the network: the trunk of one of our own, in the precision asked for. Half, if that is left open, where the
     /// network is of a family trained for it: nothing is measured.
@@ -81,14 +71,10 @@ impl Plan<'_> {
             .map(|(width, height)| Geometry::new(&convention, width, height, self.processing_size))
             .transpose()?;
         let trunk = match fixed.zip(seen) {
-            Some((frame, seen)) => trunk_for(self.model, &seen, frame),
+            Some((frame, seen)) => trunk::fitting(self.model, &seen, frame),
             None => trunk::cut(&self.model.bytes),
         };
-        let arrangement = match (&trunk, convention.layout.value) {
-            (Some(trunk), _) => trunk.input,
-            (None, Layout::Nchw) => Arrangement::Planes,
-            (None, Layout::Nhwc) => Arrangement::Blocks(1),
-        };
+        let [arrangement, _] = trunk::arrangements(trunk.as_ref(), convention.layout.value);
         let bytes = trunk.map_or_else(|| self.model.bytes.to_vec(), |trunk| trunk.bytes);
         let bytes = only_output(&bytes, convention.output_idx).map_err(refuse)?;
         let is_family = self.model.metadata("family").is_some();

@@ -13,10 +13,8 @@ use super::motion::SentMotion;
 use super::pinned::Pinned;
 use crate::error::Result;
 use crate::frame::FrameFormat;
-use crate::stabilizer::{History, MARGIN, MEASURED_ROWS, Motion, Sharpening, Tracker};
+use crate::stabilizer::{Fade, History, MARGIN, MEASURED_ROWS, Motion, Sharpening, Tracker};
 
-/// Paint of another style fades out within this time.
-const FADE: Duration = Duration::from_millis(500);
 /// Pixels of a row that are measured together.
 const SEGMENT: usize = 8;
 
@@ -49,8 +47,8 @@ pub(super) struct Steady {
     sums_here: Pinned,
     is_measured: bool,
     sharpening: Sharpening,
-    /// Frames until what was taken over is gone.
-    n_fading: u32,
+    /// What was taken over.
+    fade: Fade,
 }
 
 /// What goes from one backend to the next.
@@ -85,14 +83,14 @@ impl Steady {
             sums_here: Pinned::new(cuda, size_of::<[u64; 2]>())?,
             is_measured: false,
             sharpening: Sharpening::default(),
-            n_fading: 0,
+            fade: Fade::default(),
         })
     }
 
     /// Forgets the frames before.
     pub(super) fn forget(&mut self) {
         self.tracker.reset();
-        self.n_fading = 0;
+        self.fade = Fade::default();
     }
 
     /// The frame shown last.
@@ -114,19 +112,16 @@ impl Steady {
             std::mem::swap(&mut self.history, &mut self.taken);
             self.sharpening = Sharpening::default();
             self.is_measured = false;
-            self.n_fading = 0;
+            self.fade = Fade::default();
             return Ok(false);
         };
-        // The last step is 0: nothing of the old paint may be left when frames are reused again.
-        let step = self.n_fading.checked_sub(1);
-        let fade = step.map(|step| step as f32 / self.n_fading as f32);
         if !self.motion.fits(motion) {
             self.motion = SentMotion::new(cuda, (motion.width, motion.height))?;
         }
         self.motion.send(&cuda.going, motion)?;
         self.sharpen_as_measured()?;
+        let fade = self.fade.step();
         self.mix(cuda, motion, fade)?;
-        self.n_fading = step.unwrap_or(0);
         std::mem::swap(&mut self.history, &mut self.next);
         Ok(true)
     }
@@ -227,13 +222,13 @@ impl Steady {
             self.tracker = past.tracker;
             self.history = past.history;
             self.has_history = true;
-            self.n_fading = (FADE.as_secs_f32() / self.interval.as_secs_f32()).ceil() as u32;
+            self.fade = Fade::start(self.interval);
         }
         fits
     }
 
     /// Whether what was taken over still shows.
     pub(super) fn is_fading(&self) -> bool {
-        self.n_fading > 0
+        self.fade.is_on()
     }
 }

@@ -9,7 +9,6 @@ use super::super::cache::Entry;
 use super::super::cuda::{Cuda, failed};
 use super::super::frames::{Ready, TensorRt};
 use super::super::kernels::Address;
-use super::super::network::trunk_for;
 use super::super::session::Infer;
 use super::model::{CROP, Kind, model};
 use crate::backend::cpu;
@@ -19,6 +18,7 @@ use crate::frame::FrameFormat;
 use crate::geometry::Geometry;
 use crate::settings::{Precision, Settings};
 use crate::stylizer::Stylizer;
+use crate::trunk;
 
 /// A piece of what a network gives, in bytes.
 #[derive(Clone, Copy)]
@@ -119,7 +119,7 @@ pub(super) fn open(
         settings.processing_size,
     )?;
     let (width, height) = (seen.padded_width, seen.padded_height);
-    let trunk = trunk_for(&model, &seen, (format.width, format.height));
+    let trunk = trunk::fitting(&model, &seen, (format.width, format.height));
     let arrangement = trunk
         .as_ref()
         .map_or(Arrangement::Planes, |trunk| trunk.input);
