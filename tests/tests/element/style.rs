@@ -32,7 +32,7 @@ fn paint_until(rig: &mut Rig, first: u64, before: &Picture, wanted: &Picture) ->
             first + n
         );
         assert!(
-            start.elapsed() < Duration::from_secs(30),
+            start.elapsed() < Duration::from_secs(120),
             "the style does not change"
         );
         thread::sleep(Duration::from_millis(5));
@@ -138,7 +138,7 @@ fn quality_and_processing_size_change_while_playing() {
             rig.paint(&photo, n);
             let engine = rig.element.property::<String>("active-engine");
             assert!(
-                start.elapsed() < Duration::from_secs(30),
+                start.elapsed() < Duration::from_secs(120),
                 "{property}={value}: {engine}, wanted {word}"
             );
             thread::sleep(Duration::from_millis(5));
@@ -241,7 +241,7 @@ fn a_bad_style_while_playing_is_a_warning_and_the_old_paint_goes_on() {
         if let Some(message) = rig.bus.pop_filtered(&[gst::MessageType::Warning]) {
             break message;
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "no warning");
+        assert!(start.elapsed() < Duration::from_secs(120), "no warning");
         thread::sleep(Duration::from_millis(5));
     };
     let gst::MessageView::Warning(warning) = message.view() else {
@@ -321,7 +321,7 @@ fn settings_that_do_not_work_while_playing_are_a_warning() {
             );
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "no warning");
+        assert!(start.elapsed() < Duration::from_secs(120), "no warning");
         thread::sleep(Duration::from_millis(5));
     }
 }
