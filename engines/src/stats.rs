@@ -110,17 +110,12 @@ impl Stats {
         Times::of(self.durations[stage as usize][..n].to_vec())
     }
 
-    /// What all stages of the newest frame took together.
-    pub fn latest(&self) -> Duration {
-        let latest = |stage: Stage| {
-            let n = self.n_measured[stage as usize];
-            if n == 0 {
-                Duration::ZERO
-            } else {
-                self.durations[stage as usize][(n - 1) % WINDOW]
-            }
-        };
-        Stage::ALL.into_iter().map(latest).sum()
+    /// What a stage took when it last ran; zero if it never has.
+    pub fn latest(&self, stage: Stage) -> Duration {
+        match self.n_measured[stage as usize] {
+            0 => Duration::ZERO,
+            n => self.durations[stage as usize][(n - 1) % WINDOW],
+        }
     }
 }
 

@@ -136,13 +136,21 @@ where
     fn warm_up(&mut self) -> Result<()> {
         for _ in 0..2 {
             self.paint_bytes(|_| 0)?;
-            self.frame_time = self.stats.latest();
+            self.frame_time = self.latest();
             if self.frame_time > LONG {
                 break;
             }
         }
         self.stats = Stats::default();
         Ok(())
+    }
+
+    /// What the newest frame took.
+    fn latest(&self) -> Duration {
+        Stage::ALL
+            .map(|stage| self.stats.latest(stage))
+            .iter()
+            .sum()
     }
 
     /// Finds the best that [`Stabilizer::Auto`] can be if a frame may not take longer than `interval`.
@@ -158,7 +166,7 @@ where
             for seed in 0..3 {
                 self.paint_bytes(noise(seed))?;
             }
-            self.frame_time = self.stats.latest();
+            self.frame_time = self.latest();
             self.reset();
             if self.frame_time <= interval {
                 break;
@@ -360,9 +368,7 @@ where
             if slot.is_kept {
                 let start = Instant::now();
                 let motion = has_history.then_some(&slot.motion);
-                if backend.blend(&slot.painted, motion)? {
-                    done = Done::Blended;
-                }
+                done = backend.blend(&slot.painted, motion)?;
                 stats.note(Stage::Stabilize, slot.followed + start.elapsed());
             }
             if *has_history && !slot.is_kept {

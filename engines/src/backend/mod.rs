@@ -26,6 +26,8 @@ pub(crate) trait Backend {
     type Motion;
     /// What is known of the frames before.
     type Past: Any + Send;
+    /// A painted frame that is blended when it is shown.
+    type Held<'a>;
 
     /// Memory for what the network takes.
     fn alloc_input(&mut self) -> Result<Self::Tensor>;
@@ -58,8 +60,12 @@ pub(crate) trait Backend {
     fn wait(&mut self, slot_idx: usize) -> Result<()>;
 
     /// Blends what the network gave with the history, and makes it the new history. Without motion there is no history
-    /// to blend with. False if nothing was blended: the frame is shown as it was painted.
-    fn blend(&mut self, painted: &Self::Tensor, motion: Option<&Self::Motion>) -> Result<bool>;
+    /// to blend with.
+    fn blend<'a>(
+        &mut self,
+        painted: &'a Self::Tensor,
+        motion: Option<&'a Self::Motion>,
+    ) -> Result<Done<'a, Self>>;
 
     /// Gives what is known of the frames before away, if it can.
     fn hand_over(&mut self) -> Option<Self::Past>;
@@ -73,7 +79,7 @@ pub(crate) trait Backend {
     /// Crops, scales and converts a painted frame, with `look` applied against `source`.
     fn download(
         &mut self,
-        done: Done<'_, Self::Tensor>,
+        done: Done<'_, Self>,
         source: &Frame<'_>,
         look: Look,
         target: &mut FrameMut<'_>,
@@ -84,11 +90,13 @@ pub(crate) trait Backend {
 }
 
 /// A painted frame that is ready to be shown.
-pub(crate) enum Done<'a, T> {
+pub(crate) enum Done<'a, B: Backend + ?Sized> {
     /// As the network gave it.
-    Painted(&'a T),
+    Painted(&'a B::Tensor),
     /// As the last blend left it.
     Blended,
+    /// As the network gave it, to be blended on its way out.
+    Held(B::Held<'a>),
 }
 
 /// Opens a network where the settings say.

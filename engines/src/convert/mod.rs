@@ -12,14 +12,14 @@ mod write;
 
 pub(crate) use picture::{Arrangement, Picture, PictureMut, Pixels};
 pub(crate) use read::{Rows, Shown, read};
-pub(crate) use write::{Paint, write};
+pub(crate) use write::{Band, Paint, write, write_bands};
 
 /// Pixels of a tile. Even, so that a tile never splits a chroma sample.
-const TILE_PX: usize = 256;
+pub(crate) const TILE_PX: usize = 256;
 
 /// Rows of a band. Even, so that a band never splits a chroma row, and a multiple of every block; small, so
 /// that threads end together.
-const BAND_ROWS: usize = 16;
+pub(crate) const BAND_ROWS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -85,8 +85,8 @@ mod tests {
             arrangement,
         };
         write(
+            &picture,
             &Paint {
-                picture: &picture,
                 map: &back,
                 bounds: (0.0, 1.0),
                 source: &frame,
@@ -265,8 +265,8 @@ mod tests {
         };
         let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
         write(
+            &picture,
             &Paint {
-                picture: &picture,
                 map: &back,
                 bounds: (0.0, 1.0),
                 source: &source.frame(),
@@ -356,8 +356,8 @@ mod tests {
             };
             let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
             write(
+                &picture,
                 &Paint {
-                    picture: &picture,
                     map: &back,
                     bounds: (0.0, 1.0),
                     source: &source.frame(),

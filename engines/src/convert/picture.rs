@@ -121,18 +121,32 @@ impl Picture<'_> {
             blue[i] = blocks[at + 2 * channel];
         }
         let blocks = blocks.get((x + n_head) / N * block..).unwrap_or_default();
-        let [red, green, blue] = [red, green, blue].map(|row| row[n_head..].as_chunks_mut::<N>().0);
-        let out = red.iter_mut().zip(green).zip(blue);
-        for (((red, green), blue), block) in out.zip(blocks.chunks_exact(block)) {
-            if BY_CHANNEL {
+        let [red, green, blue] = [red, green, blue].map(|row| &mut row[n_head..][..n_blocks * N]);
+        if BY_CHANNEL {
+            let out = red.as_chunks_mut::<N>().0.iter_mut();
+            let out = out.zip(green.as_chunks_mut::<N>().0);
+            let out = out.zip(blue.as_chunks_mut::<N>().0);
+            for (((red, green), blue), block) in out.zip(blocks.chunks_exact(block)) {
                 red.copy_from_slice(&block[start..][..N]);
                 green.copy_from_slice(&block[start + channel..][..N]);
                 blue.copy_from_slice(&block[start + 2 * channel..][..N]);
-            } else {
-                let pixels = block[start..][..3 * N].as_chunks::<3>().0;
-                for (((red, green), blue), px) in red.iter_mut().zip(green).zip(blue).zip(pixels) {
-                    [*red, *green, *blue] = *px;
-                }
+            }
+            return;
+        }
+        let out = red.chunks_mut(TILE_PX).zip(green.chunks_mut(TILE_PX));
+        let out = out.zip(blue.chunks_mut(TILE_PX));
+        for (((red, green), blue), blocks) in out.zip(blocks.chunks(TILE_PX / N * block)) {
+            // Pixel by pixel in one piece, for that is taken apart many pixels at once.
+            let mut pixels = [0.0; 3 * TILE_PX];
+            for (pixels, block) in pixels
+                .chunks_exact_mut(3 * N)
+                .zip(blocks.chunks_exact(block))
+            {
+                pixels.copy_from_slice(&block[start..][..3 * N]);
+            }
+            let out = red.iter_mut().zip(green).zip(blue);
+            for (((red, green), blue), px) in out.zip(pixels.as_chunks::<3>().0) {
+                [*red, *green, *blue] = *px;
             }
         }
     }

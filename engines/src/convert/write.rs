@@ -10,11 +10,9 @@ use crate::frame::{Frame, FrameMut, PixelFormat};
 use crate::settings::Look;
 use crate::simd::vectorise;
 
-/// A picture with what makes a frame of it.
-pub(crate) struct Paint<'a, P> {
-    /// The painted picture, of the frame's size.
-    pub picture: &'a P,
-    /// From its values to the frame's codes.
+/// What makes a frame of a picture.
+pub(crate) struct Paint<'a> {
+    /// From the picture's values to the frame's codes.
     pub map: &'a Affine,
     /// Values of black and white, beyond which it is cut.
     pub bounds: (f32, f32),
@@ -24,59 +22,84 @@ pub(crate) struct Paint<'a, P> {
     pub look: Look,
 }
 
-/// Writes a picture into `target`, which has the photo's format. Chroma is the mean of a pixel pair's rows, weighted 1 2 1
-/// about its site in x.
-pub(crate) fn write<P: Pixels>(paint: &Paint<'_, P>, target: &mut FrameMut<'_>) {
-    match paint.source.format().pixels {
-        PixelFormat::Nv12 => write_420::<Nv12, P>(paint, target),
-        PixelFormat::I420 => write_420::<I420, P>(paint, target),
-        PixelFormat::P010 => write_420::<P010, P>(paint, target),
-        PixelFormat::Rgba => write_packed::<4, 0, true, P>(paint, target),
-        PixelFormat::Bgra => write_packed::<4, 2, true, P>(paint, target),
-        PixelFormat::Rgbx => write_packed::<4, 0, false, P>(paint, target),
-        PixelFormat::Bgrx => write_packed::<4, 2, false, P>(paint, target),
-        PixelFormat::Rgb => write_packed::<3, 0, false, P>(paint, target),
-        PixelFormat::Bgr => write_packed::<3, 2, false, P>(paint, target),
+/// [`BAND_ROWS`] rows of a picture, or fewer at its end.
+pub(crate) trait Band: Send {
+    /// Fills three rows with pixels of row `y` of the picture, from pixel `x` on. Every pixel is asked for once, [`TILE_PX`] at a
+    /// time but for the last of a row.
+    fn take(&mut self, y: usize, x: usize, out: [&mut [f32]; 3]);
+}
+
+impl<P: Pixels> Band for &P {
+    #[inline(always)]
+    fn take(&mut self, y: usize, x: usize, out: [&mut [f32]; 3]) {
+        self.load(y, x, out);
     }
 }
 
-fn write_420<F: Chroma420, P: Pixels>(paint: &Paint<'_, P>, target: &mut FrameMut<'_>) {
+/// Writes a picture of the frame's size into `target`, which has the photo's format. Chroma is the mean of a pixel pair's
+/// rows, weighted 1 2 1 about its site in x.
+pub(crate) fn write(picture: &impl Pixels, paint: &Paint<'_>, target: &mut FrameMut<'_>) {
+    let n_bands = target.format().height.div_ceil(BAND_ROWS);
+    write_bands(rayon::iter::repeat_n(picture, n_bands), paint, target);
+}
+
+/// The same of all bands of a picture.
+pub(crate) fn write_bands<I>(bands: I, paint: &Paint<'_>, target: &mut FrameMut<'_>)
+where
+    I: IndexedParallelIterator<Item: Band>,
+{
+    match paint.source.format().pixels {
+        PixelFormat::Nv12 => write_420::<Nv12, I>(bands, paint, target),
+        PixelFormat::I420 => write_420::<I420, I>(bands, paint, target),
+        PixelFormat::P010 => write_420::<P010, I>(bands, paint, target),
+        PixelFormat::Rgba => write_packed::<4, 0, true, I>(bands, paint, target),
+        PixelFormat::Bgra => write_packed::<4, 2, true, I>(bands, paint, target),
+        PixelFormat::Rgbx => write_packed::<4, 0, false, I>(bands, paint, target),
+        PixelFormat::Bgrx => write_packed::<4, 2, false, I>(bands, paint, target),
+        PixelFormat::Rgb => write_packed::<3, 0, false, I>(bands, paint, target),
+        PixelFormat::Bgr => write_packed::<3, 2, false, I>(bands, paint, target),
+    }
+}
+
+fn write_420<F: Chroma420, I>(bands: I, paint: &Paint<'_>, target: &mut FrameMut<'_>)
+where
+    I: IndexedParallelIterator<Item: Band>,
+{
     let format = *target.format();
     let [luma, chroma, third] = target.planes();
     let strides = [luma.stride_bytes, chroma.stride_bytes, third.stride_bytes];
-    let n_bands = format.height.div_ceil(BAND_ROWS);
-    let band = |band_idx: usize, luma: &mut [u8], u: &mut [u8], v: &mut [u8]| {
-        vectorise!({
-            let n_rows = BAND_ROWS.min(format.height - band_idx * BAND_ROWS);
-            for pair in 0..n_rows.div_ceil(2) {
-                let y = band_idx * BAND_ROWS + 2 * pair;
-                let rows = &mut luma[2 * pair * strides[0]..];
-                let u = &mut u[pair * strides[1]..];
-                let v = v.get_mut(pair * strides[2]..).unwrap_or(&mut []);
-                write_pair::<F, P>(paint, y, rows, strides[0], [u, v]);
-            }
-        });
-    };
-    let luma = luma
-        .data
-        .par_chunks_mut(strides[0] * BAND_ROWS)
-        .zip(0..n_bands);
+    let write =
+        |mut band: I::Item, band_idx: usize, luma: &mut [u8], u: &mut [u8], v: &mut [u8]| {
+            let band = &mut band;
+            vectorise!({
+                let n_rows = BAND_ROWS.min(format.height - band_idx * BAND_ROWS);
+                for pair in 0..n_rows.div_ceil(2) {
+                    let y = band_idx * BAND_ROWS + 2 * pair;
+                    let rows = &mut luma[2 * pair * strides[0]..];
+                    let u = &mut u[pair * strides[1]..];
+                    let v = v.get_mut(pair * strides[2]..).unwrap_or(&mut []);
+                    write_pair::<F>(band, paint, y, rows, strides[0], [u, v]);
+                }
+            });
+        };
+    let luma = luma.data.par_chunks_mut(strides[0] * BAND_ROWS);
     let chroma = chroma.data.par_chunks_mut(strides[1] * BAND_ROWS / 2);
+    let bands = bands.enumerate().zip(luma).zip(chroma);
     if format.pixels == PixelFormat::I420 {
         let third = third.data.par_chunks_mut(strides[2] * BAND_ROWS / 2);
-        luma.zip(chroma)
+        bands
             .zip(third)
-            .for_each(|(((luma, idx), u), v)| band(idx, luma, u, v));
+            .for_each(|((((idx, band), luma), u), v)| write(band, idx, luma, u, v));
     } else {
-        luma.zip(chroma)
-            .for_each(|((luma, idx), uv)| band(idx, luma, uv, &mut []));
+        bands.for_each(|(((idx, band), luma), uv)| write(band, idx, luma, uv, &mut []));
     }
 }
 
 /// Writes luma rows `y` and, if there is one, `y + 1`, and the chroma row between them.
 #[inline(always)]
-fn write_pair<F: Chroma420, P: Pixels>(
-    paint: &Paint<'_, P>,
+fn write_pair<F: Chroma420>(
+    band: &mut impl Band,
+    paint: &Paint<'_>,
     y: usize,
     luma_rows: &mut [u8],
     luma_stride: usize,
@@ -84,12 +107,15 @@ fn write_pair<F: Chroma420, P: Pixels>(
 ) {
     let (width, height) = (paint.source.format().width, paint.source.format().height);
     let n_rows = 2.min(height - y);
+    // The pixel left of the tile, in both rows.
+    let mut left = [[0.0; 3]; 2];
     for x in (0..width).step_by(TILE_PX) {
         let n_px = TILE_PX.min(width - x);
         // Channels of the tile, summed over the rows: what chroma is made of.
         let mut sums = [[0.0; WIDE_PX]; 3];
         for row_idx in 0..n_rows {
-            let values = tile(paint, y + row_idx, x, n_px);
+            let left = &mut left[row_idx];
+            let values = tile(band, paint.bounds, [x, y + row_idx], n_px, left);
             for (sums, values) in sums.iter_mut().zip(&values) {
                 for (sum, value) in sums.iter_mut().zip(values) {
                     *sum += value;
@@ -146,32 +172,21 @@ fn write_pair<F: Chroma420, P: Pixels>(
     }
 }
 
-/// Values of the pixel left of `x` and of `n_px` pixels from `x` on, cut to the bounds.
+/// Values of the pixel `left` of `x`, which becomes the last one, and of `n_px` pixels from `x` on, cut to the bounds.
 #[inline(always)]
-fn tile<P: Pixels>(paint: &Paint<'_, P>, y: usize, x: usize, n_px: usize) -> [[f32; WIDE_PX]; 3] {
+fn tile(
+    band: &mut impl Band,
+    (low, high): (f32, f32),
+    [x, y]: [usize; 2],
+    n_px: usize,
+    left: &mut [f32; 3],
+) -> [[f32; WIDE_PX]; 3] {
     let mut values = [[0.0; WIDE_PX]; 3];
-    let [first, second, third] = &mut values;
-    let (left, n_wide) = (x.saturating_sub(1), n_px + 1);
-    if x > 0 {
-        let out = [
-            &mut first[..n_wide],
-            &mut second[..n_wide],
-            &mut third[..n_wide],
-        ];
-        paint.picture.load(y, left, out);
-    } else {
-        let out = [
-            &mut first[1..n_wide],
-            &mut second[1..n_wide],
-            &mut third[1..n_wide],
-        ];
-        paint.picture.load(y, 0, out);
-        for row in [first, second, third] {
-            row[0] = row[1];
-        }
-    }
-    let (low, high) = paint.bounds;
-    for row in &mut values {
+    let out = values.each_mut().map(|row| &mut row[1..=n_px]);
+    band.take(y, x, out);
+    for (row, left) in values.iter_mut().zip(left) {
+        row[0] = if x > 0 { *left } else { row[1] };
+        *left = row[n_px];
         for value in row {
             *value = value.max(low).min(high);
         }
@@ -202,32 +217,34 @@ fn fade(photo: &[f32], paint: &mut [f32], strength: f32) {
     }
 }
 
-fn write_packed<const BYTES: usize, const RED: usize, const ALPHA: bool, P: Pixels>(
-    paint: &Paint<'_, P>,
+fn write_packed<const BYTES: usize, const RED: usize, const ALPHA: bool, I>(
+    bands: I,
+    paint: &Paint<'_>,
     target: &mut FrameMut<'_>,
-) {
+) where
+    I: IndexedParallelIterator<Item: Band>,
+{
     let height = target.format().height;
     let plane = &mut target.planes()[0];
     let stride = plane.stride_bytes;
-    let n_bands = height.div_ceil(BAND_ROWS);
-    plane
-        .data
-        .par_chunks_mut(stride * BAND_ROWS)
-        .zip(0..n_bands)
-        .for_each(|(rows, band_idx)| {
-            vectorise!({
-                let first = band_idx * BAND_ROWS;
-                for y in first..height.min(first + BAND_ROWS) {
-                    let row = &mut rows[(y - first) * stride..];
-                    write_packed_row::<BYTES, RED, ALPHA, P>(paint, y, row);
-                }
-            });
+    let rows = plane.data.par_chunks_mut(stride * BAND_ROWS);
+    let bands = bands.zip(rows).enumerate();
+    bands.for_each(|(band_idx, (mut band, rows))| {
+        let band = &mut band;
+        vectorise!({
+            let first = band_idx * BAND_ROWS;
+            for y in first..height.min(first + BAND_ROWS) {
+                let row = &mut rows[(y - first) * stride..];
+                write_packed_row::<BYTES, RED, ALPHA>(band, paint, y, row);
+            }
         });
+    });
 }
 
 #[inline(always)]
-fn write_packed_row<const BYTES: usize, const RED: usize, const ALPHA: bool, P: Pixels>(
-    paint: &Paint<'_, P>,
+fn write_packed_row<const BYTES: usize, const RED: usize, const ALPHA: bool>(
+    band: &mut impl Band,
+    paint: &Paint<'_>,
     y: usize,
     row: &mut [u8],
 ) {
@@ -241,7 +258,7 @@ fn write_packed_row<const BYTES: usize, const RED: usize, const ALPHA: bool, P: 
         let mut codes = [[0.0; TILE_PX]; 3];
         let [red, green, blue] = &mut codes;
         let out = [&mut red[..n_px], &mut green[..n_px], &mut blue[..n_px]];
-        paint.picture.load(y, x, out);
+        band.take(y, x, out);
         for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
             let cut = |value: f32| value.max(low).min(high);
             [*red, *green, *blue] = paint.map.apply([cut(*red), cut(*green), cut(*blue)]);

@@ -4,11 +4,14 @@
 //! (forward-backward check), where the frame before is not left, and where something of the frame before arrives at all:
 //! cells that nothing flows into show what was hidden. What does not move is told by the frames alone.
 
+use std::cell::RefCell;
+
 use rayon::prelude::*;
 
 use super::flow::Flow;
 use super::motion::Motion;
 use super::pyramid::Level;
+use super::row::lesser;
 use crate::simd::vectorise;
 
 /// Mean differences of luma over 3x3 cells, in codes: up to the first, flow is believed, from the second on, it is not.
@@ -28,8 +31,9 @@ const HOME: (f32, f32) = (1.0, 2.0);
 const HOME_SHARE: f32 = 0.05;
 /// What arrives at a cell, as shares of a cell.
 const ARRIVED: (f32, f32) = (0.65, 0.92);
-/// Rows of cells that one thread takes at a time.
+/// Rows of cells that one thread takes at a time, and cells where rows do not matter.
 const BAND_ROWS: usize = 16;
+const BAND_CELLS: usize = 4096;
 
 /// Planes that are filled for every frame, of a value per cell.
 #[derive(Default)]
@@ -45,7 +49,7 @@ pub(crate) struct Belief {
     /// Shares before neighbours have had their say, of what moves and of what does not.
     moving: Vec<f32>,
     still: Vec<f32>,
-    room: [Vec<f32>; 2],
+    room: Vec<f32>,
     /// Luma that the history of what stays was painted for: it lags as the history does.
     painted_for: Vec<f32>,
 }
@@ -82,10 +86,35 @@ impl Belief {
     pub(crate) fn weigh(&mut self, evidence: &Evidence<'_>, shares: Shares, motion: &mut Motion) {
         let (width, height) = (evidence.now.width, evidence.now.height);
         let n_cells = width * height;
+        if evidence.flows.is_none() && !motion.is_still {
+            motion.u.fill(0.0);
+            motion.v.fill(0.0);
+        }
         for plane in [&mut motion.u, &mut motion.v, &mut motion.share] {
             plane.resize(n_cells, 0.0);
         }
         (motion.width, motion.height, motion.is_fresh) = (width, height, false);
+        motion.is_still = evidence.flows.is_none();
+        self.painted_for.resize(n_cells, 0.0);
+        match evidence.flows {
+            Some(flows) => self.weigh_flows(evidence, flows, shares, motion),
+            None => hold_cells(
+                evidence,
+                shares.still,
+                &mut self.painted_for,
+                &mut motion.share,
+            ),
+        }
+    }
+
+    fn weigh_flows(
+        &mut self,
+        evidence: &Evidence<'_>,
+        (there, back): (&Flow, &Flow),
+        shares: Shares,
+        motion: &mut Motion,
+    ) {
+        let (width, n_cells) = (motion.width, motion.share.len());
         let Self {
             moved,
             stayed,
@@ -93,7 +122,7 @@ impl Belief {
             arrived,
             moving,
             still,
-            room: [one, other],
+            room,
             painted_for,
         } = self;
         for plane in [
@@ -103,28 +132,18 @@ impl Belief {
             &mut *arrived,
             &mut *moving,
             &mut *still,
-            &mut *one,
-            &mut *other,
-            &mut *painted_for,
+            &mut *room,
         ] {
             plane.resize(n_cells, 0.0);
         }
-        match evidence.flows {
-            Some((there, back)) => {
-                let planes = [&mut moved[..], &mut stayed[..], &mut paths[..]];
-                rayon::join(
-                    || compare(evidence, there, back, planes),
-                    || count_arrivals(back, arrived),
-                );
-                rayon::join(
-                    || mean_3x3(moved, one, width),
-                    || mean_3x3(stayed, other, width),
-                );
-            }
-            None => {
-                compare_places(evidence, stayed);
-                mean_3x3(stayed, other, width);
-            }
+        let planes = [&mut moved[..], &mut stayed[..], &mut paths[..]];
+        rayon::join(
+            || compare(evidence, there, back, planes),
+            || count_arrivals(back, arrived),
+        );
+        for plane in [&mut *moved, &mut *stayed] {
+            by_3x3(plane, room, width, mean);
+            std::mem::swap(plane, room);
         }
         let raw = Raw {
             moved,
@@ -132,35 +151,77 @@ impl Belief {
             paths,
             arrived,
         };
-        {
-            let (moving, still) = (&mut moving[..], &mut still[..]);
-            vectorise!(raw.settle(evidence.flows, moving, still));
-        }
-        if evidence.flows.is_some() {
-            rayon::join(
-                || least_3x3(moving, one, width),
-                || least_3x3(still, other, width),
-            );
-        } else {
-            least_3x3(still, other, width);
+        raw.settle(there, moving, still);
+        for plane in [&mut *moving, &mut *still] {
+            by_3x3(plane, room, width, least);
+            std::mem::swap(plane, room);
         }
         let settled = Settled {
             moving,
             still,
             shares,
         };
-        vectorise!(settled.join(evidence, painted_for, motion));
+        settled.join(evidence.now, there, painted_for, motion);
     }
 }
 
-/// Differences of luma to the same place.
-fn compare_places(evidence: &Evidence<'_>, stayed: &mut [f32]) {
-    let width = evidence.now.width;
-    vectorise!(
-        for (y, stayed) in stayed.chunks_exact_mut(width).enumerate() {
-            compare_place(evidence, y, stayed);
-        }
-    );
+thread_local! {
+    /// Rows of a band and of those about it: differences, and what does not move.
+    static ROWS: RefCell<[Vec<f32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+}
+
+/// Shares of the history where nothing is known of what moves: all in one go, band by band.
+fn hold_cells(evidence: &Evidence<'_>, still: f32, painted_for: &mut [f32], share: &mut [f32]) {
+    let (width, height) = (evidence.now.width, evidence.now.height);
+    let bands = share.par_chunks_mut(width * BAND_ROWS);
+    let bands = bands.zip(painted_for.par_chunks_mut(width * BAND_ROWS));
+    bands
+        .enumerate()
+        .for_each(|(band_idx, (share, painted_for))| {
+            let first = band_idx * BAND_ROWS;
+            let end = first + share.len() / width;
+            let compared = first.saturating_sub(2)..(end + 2).min(height);
+            let settled = first.saturating_sub(1)..(end + 1).min(height);
+            ROWS.with_borrow_mut(|[differences, stays]| {
+                differences.resize((BAND_ROWS + 4) * width, 0.0);
+                stays.resize((BAND_ROWS + 2) * width, 0.0);
+                vectorise!({
+                    for (y, row) in compared.clone().zip(differences.chunks_exact_mut(width)) {
+                        compare_place(evidence, y, row);
+                    }
+                    for (y, row) in settled.clone().zip(stays.chunks_exact_mut(width)) {
+                        join_row(
+                            about(differences, width, compared.start, y, height),
+                            row,
+                            mean,
+                        );
+                        for value in row {
+                            *value = f32::from(u8::from(*value < STILL_DIFFERENCE));
+                        }
+                    }
+                    let rows = share.chunks_exact_mut(width);
+                    for ((y, share), painted_for) in
+                        (first..).zip(rows).zip(painted_for.chunks_exact_mut(width))
+                    {
+                        join_row(about(stays, width, settled.start, y, height), share, least);
+                        for ((share, now), painted_for) in
+                            share.iter_mut().zip(evidence.now.row(y)).zip(painted_for)
+                        {
+                            let behind = now - *painted_for;
+                            *share *= still * held(behind);
+                            *painted_for += (1.0 - *share) * behind;
+                        }
+                    }
+                });
+            });
+        });
+}
+
+/// Row `y` and its neighbours of a plane of `height` rows, of which `plane` has those from `first` on.
+#[inline(always)]
+fn about(plane: &[f32], width: usize, first: usize, y: usize, height: usize) -> [&[f32]; 3] {
+    [y.saturating_sub(1), y, (y + 1).min(height - 1)]
+        .map(|y| &plane[(y - first) * width..][..width])
 }
 
 #[inline(always)]
@@ -226,20 +287,22 @@ struct Raw<'a> {
 
 impl Raw<'_> {
     /// Shares of each cell by itself: of what moves, and of what does not.
+    fn settle(&self, there: &Flow, moving: &mut [f32], still: &mut [f32]) {
+        let moving = moving.par_chunks_mut(BAND_CELLS);
+        let bands = moving.zip(still.par_chunks_mut(BAND_CELLS)).enumerate();
+        bands.for_each(|(band_idx, (moving, still))| {
+            vectorise!(self.settle_cells(there, band_idx * BAND_CELLS, moving, still));
+        });
+    }
+
+    /// The same of the cells from `first` on.
     #[inline(always)]
-    fn settle(&self, flows: Option<(&Flow, &Flow)>, moving: &mut [f32], still: &mut [f32]) {
+    fn settle_cells(&self, there: &Flow, first: usize, moving: &mut [f32], still: &mut [f32]) {
         let n = moving.len();
         let still = &mut still[..n];
-        let (moved, stayed) = (&self.moved[..n], &self.stayed[..n]);
-        let (paths, arrived) = (&self.paths[..n], &self.arrived[..n]);
-        let Some((there, _)) = flows else {
-            for i in 0..n {
-                still[i] = f32::from(u8::from(stayed[i] < STILL_DIFFERENCE));
-            }
-            moving.fill(0.0);
-            return;
-        };
-        let (u, v) = (&there.u[..n], &there.v[..n]);
+        let (moved, stayed) = (&self.moved[first..][..n], &self.stayed[first..][..n]);
+        let (paths, arrived) = (&self.paths[first..][..n], &self.arrived[first..][..n]);
+        let (u, v) = (&there.u[first..][..n], &there.v[first..][..n]);
         for i in 0..n {
             let arrived = rise(arrived[i], ARRIVED);
             let way = u[i] * u[i] + v[i] * v[i];
@@ -261,49 +324,51 @@ struct Settled<'a> {
 
 impl Settled<'_> {
     /// Flow and share of each cell.
-    ///
-    /// What stays is held for long. If its light changes slowly, a little from frame to frame, the history would fall
-    /// far behind: the further it has, the less of it is kept.
-    #[inline(always)]
-    fn join(&self, evidence: &Evidence<'_>, painted_for: &mut [f32], motion: &mut Motion) {
-        let Self {
-            moving,
-            still,
-            shares,
-        } = self;
+    fn join(&self, now: &Level, there: &Flow, painted_for: &mut [f32], motion: &mut Motion) {
         let width = motion.width;
-        for y in 0..motion.height {
-            let span = y * width..(y + 1) * width;
-            let now = &evidence.now.row(y)[..width];
-            let (moving, still) = (&moving[span.clone()], &still[span.clone()]);
-            let painted_for = &mut painted_for[span.clone()];
-            let share = &mut motion.share[span.clone()];
-            for x in 0..width {
-                let behind = now[x] - painted_for[x];
-                let held = still[x] * shares.still * (1.0 - rise(behind.abs(), BEHIND));
-                let stays = still[x] > 0.5;
-                share[x] = if stays {
-                    held
-                } else {
-                    moving[x] * shares.moving
-                };
-                painted_for[x] += if stays { (1.0 - held) * behind } else { behind };
-            }
-            let (u, v) = (&mut motion.u[span.clone()], &mut motion.v[span.clone()]);
-            match evidence.flows {
-                Some((there, _)) => {
-                    let (from_u, from_v) = (&there.u[span.clone()], &there.v[span]);
-                    for x in 0..width {
-                        let moves = if still[x] > 0.5 { 0.0 } else { 1.0 };
-                        u[x] = moves * from_u[x];
-                        v[x] = moves * from_v[x];
-                    }
-                }
-                None => {
-                    u.fill(0.0);
-                    v.fill(0.0);
-                }
-            }
+        let rows = motion.share.par_chunks_exact_mut(width);
+        let rows = rows
+            .zip(motion.u.par_chunks_exact_mut(width))
+            .zip(motion.v.par_chunks_exact_mut(width))
+            .zip(painted_for.par_chunks_exact_mut(width));
+        let rows = rows.enumerate().with_min_len(BAND_ROWS);
+        rows.for_each(|(y, (((share, u), v), painted_for))| {
+            vectorise!({
+                let first = y * width;
+                self.share_row(now.row(y), first, painted_for, share);
+                self.move_row(there, first, [u, v]);
+            });
+        });
+    }
+
+    #[inline(always)]
+    fn share_row(&self, now: &[f32], first: usize, painted_for: &mut [f32], share: &mut [f32]) {
+        let n = share.len();
+        let (moving, still) = (&self.moving[first..][..n], &self.still[first..][..n]);
+        let (now, painted_for) = (&now[..n], &mut painted_for[..n]);
+        for x in 0..n {
+            let behind = now[x] - painted_for[x];
+            let held = still[x] * self.shares.still * held(behind);
+            let stays = still[x] > 0.5;
+            share[x] = if stays {
+                held
+            } else {
+                moving[x] * self.shares.moving
+            };
+            painted_for[x] += if stays { (1.0 - held) * behind } else { behind };
+        }
+    }
+
+    /// Steps of what moves.
+    #[inline(always)]
+    fn move_row(&self, there: &Flow, first: usize, [u, v]: [&mut [f32]; 2]) {
+        let n = u.len();
+        let (still, v) = (&self.still[first..][..n], &mut v[..n]);
+        let (from_u, from_v) = (&there.u[first..][..n], &there.v[first..][..n]);
+        for x in 0..n {
+            let moves = if still[x] > 0.5 { 0.0 } else { 1.0 };
+            u[x] = moves * from_u[x];
+            v[x] = moves * from_v[x];
         }
     }
 }
@@ -358,38 +423,70 @@ fn rise(value: f32, (first, second): (f32, f32)) -> f32 {
     share * share * (3.0 - 2.0 * share)
 }
 
-/// Replaces a plane by its means over 3x3 cells; the border is repeated outwards.
-fn mean_3x3(plane: &mut [f32], room: &mut [f32], width: usize) {
-    vectorise!(by_3x3(plane, room, width, |a, b, c| (a + b + c) * (1.0 / 3.0)));
-}
-
-/// Replaces a plane by the least of 3x3 cells.
-fn least_3x3(plane: &mut [f32], room: &mut [f32], width: usize) {
-    vectorise!(by_3x3(plane, room, width, |a, b, c| a.min(b).min(c)));
-}
-
-/// Joins three cells in a column, then three of these in a row.
+/// Share of what stays that is held, if luma is so many codes away from what the history was painted for.
+///
+/// If light changes slowly, a little from frame to frame, the history would fall far behind: the further it has, the less
+/// of it is kept.
 #[inline(always)]
-fn by_3x3(plane: &mut [f32], room: &mut [f32], width: usize, join: impl Fn(f32, f32, f32) -> f32) {
+fn held(behind: f32) -> f32 {
+    1.0 - rise(behind.abs(), BEHIND)
+}
+
+#[inline(always)]
+fn mean(a: f32, b: f32, c: f32) -> f32 {
+    (a + b + c) * (1.0 / 3.0)
+}
+
+#[inline(always)]
+fn least(a: f32, b: f32, c: f32) -> f32 {
+    lesser(lesser(a, b), c)
+}
+
+/// Joins three cells in a column, then three of these in a row; the border is repeated outwards.
+fn by_3x3(
+    plane: &[f32],
+    out: &mut [f32],
+    width: usize,
+    join: impl Fn(f32, f32, f32) -> f32 + Copy + Sync,
+) {
     let height = plane.len() / width;
-    for y in 0..height {
-        let row = |y: usize| &plane[y * width..][..width];
-        let (above, here) = (row(y.saturating_sub(1)), row(y));
-        let below = row((y + 1).min(height - 1));
-        let out = &mut room[y * width..][..width];
-        for x in 0..width {
-            out[x] = join(above[x], here[x], below[x]);
+    let bands = out.par_chunks_mut(width * BAND_ROWS).enumerate();
+    bands.for_each(|(band_idx, band)| {
+        vectorise!(for (i, out) in band.chunks_exact_mut(width).enumerate() {
+            let y = band_idx * BAND_ROWS + i;
+            join_row(about(plane, width, 0, y, height), out, join);
+        });
+    });
+}
+
+/// Cells of a row whose columns are joined together.
+const TILE_CELLS: usize = 254;
+
+#[inline(always)]
+fn join_row(rows: [&[f32]; 3], out: &mut [f32], join: impl Fn(f32, f32, f32) -> f32) {
+    let width = out.len();
+    // A tile and the cells left and right of it.
+    let mut columns = [0.0; TILE_CELLS + 2];
+    for (first, out) in (0..width)
+        .step_by(TILE_CELLS)
+        .zip(out.chunks_mut(TILE_CELLS))
+    {
+        let n = out.len();
+        let (left, right) = (first.saturating_sub(1), (first + n + 1).min(width));
+        let inner = &mut columns[left + 1 - first..][..right - left];
+        let [above, here, below] = rows.map(|row| &row[left..right]);
+        for (i, column) in inner.iter_mut().enumerate() {
+            *column = join(above[i], here[i], below[i]);
         }
-    }
-    for y in 0..height {
-        let row = &room[y * width..][..width];
-        let out = &mut plane[y * width..][..width];
-        let last = width - 1;
-        for x in 1..last {
-            out[x] = join(row[x - 1], row[x], row[x + 1]);
+        if first == 0 {
+            columns[0] = columns[1];
         }
-        out[0] = join(row[0], row[0], row[1]);
-        out[last] = join(row[last - 1], row[last], row[last]);
+        if first + n == width {
+            columns[n + 1] = columns[n];
+        }
+        for (out, columns) in out.iter_mut().zip(columns.windows(3)) {
+            *out = join(columns[0], columns[1], columns[2]);
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::history::{History, WINDOW, cut, extend, inner_mut, store, to_u16};
+use super::history::{History, WINDOW, store};
+use super::hold::{HeldBand, Hold, held_bands};
 use super::motion::Motion;
 use super::painted::Painted;
 use super::row::{gradient, greater, lesser, range_of, sharpen};
@@ -107,6 +108,26 @@ impl Blender {
             });
         let [wanted, found] = gradients.map(|sum| sum.into_inner() as f32);
         sharpening.correct(wanted, found);
+    }
+
+    /// Blends a painted picture with a history of which nothing moves, in its place and band by band as it is taken.
+    pub(crate) fn hold<'a>(
+        &'a mut self,
+        painted: &'a Painted<'a>,
+        motion: &Motion,
+        fade: Option<f32>,
+        history: &'a mut History,
+    ) -> impl IndexedParallelIterator<Item = HeldBand<'a>> {
+        let size = (history.width, history.height);
+        self.segments.fill(motion, fade.unwrap_or(1.0), size);
+        held_bands(
+            Hold {
+                painted,
+                segments: &self.segments,
+                size,
+            },
+            history,
+        )
     }
 }
 
@@ -223,7 +244,8 @@ impl WithSimd for Band<'_> {
                     work.measure(rows, y, &mut gradients);
                 }
             } else {
-                work.hold(rows, y, out);
+                out.copy_from_slice(work.before.whole_row(y));
+                work.hold().whole_row(y, out);
             }
         }
         gradients
@@ -231,6 +253,15 @@ impl WithSimd for Band<'_> {
 }
 
 impl Work<'_> {
+    /// What nothing moves in.
+    fn hold(&self) -> Hold<'_> {
+        Hold {
+            painted: self.painted,
+            segments: self.segments,
+            size: (self.before.width, self.before.height),
+        }
+    }
+
     /// Has painted row `y` in its place.
     #[inline(always)]
     fn load(&self, rows: &mut Rows, y: usize) {
@@ -238,36 +269,6 @@ impl Work<'_> {
             rows.painted_idx[y % 4] = y;
             self.painted.load(y, &mut rows.painted[y % 4]);
         }
-    }
-
-    /// Blends a row in which nothing moves.
-    #[inline(always)]
-    fn hold(&self, rows: &mut Rows, y: usize, out: &mut [u16]) {
-        let Rows {
-            width,
-            moved: painted,
-            share,
-            ..
-        } = rows;
-        self.painted.load_values(y, painted);
-        let mix = self.segments.mix(y, self.before.height);
-        for segment in 0..self.segments.n_segments {
-            let (left, right) = (mix.share(segment), mix.share(segment + 1));
-            ramp(left, right, &mut share[segment * SEGMENT..]);
-        }
-        let n = *width;
-        let share = &share[..n];
-        let (low, scale) = self.painted.scale();
-        for channel in 0..3 {
-            let painted = &painted[channel * n..][..n];
-            let before = &self.before.row(channel, y)[..n];
-            let out = inner_mut(out, channel, n);
-            for i in 0..n {
-                let painted = cut((painted[i] - low) * scale);
-                out[i] = to_u16(painted + share[i] * (f32::from(before[i]) - painted));
-            }
-        }
-        extend(out, n);
     }
 
     /// Has row `y`, blended but not yet sharpened, in its place.
@@ -452,6 +453,7 @@ mod tests {
         let n = width * height;
         Motion {
             is_fresh: false,
+            is_still: [u, v] == [0.0; 2],
             width,
             height,
             u: vec![u * width as f32 / WIDTH as f32; n],
@@ -471,6 +473,12 @@ mod tests {
         let (mut before, mut now) = (History::new(WIDTH, HEIGHT), History::new(WIDTH, HEIGHT));
         blender.take(&painted(old), &mut before);
         blender.blend(&painted(new), motion, fade, &before, &mut now);
+        if motion.is_still {
+            let painted = painted(new);
+            let held = blender.hold(&painted, motion, fade, &mut before);
+            held.for_each(|mut band| band.take_all());
+            assert!(before == now, "in place is not the same");
+        }
         now
     }
 

@@ -6,7 +6,7 @@ use crate::convert::Pixels;
 const MARGIN_PX: usize = 24;
 
 /// A painted picture: red, green and blue from 0 to 65535, without the border that the network saw.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct History {
     pub width: usize,
     pub height: usize,
@@ -40,10 +40,10 @@ impl History {
         &mut self.data
     }
 
-    /// A channel of row `y`, without its margins.
+    /// Row `y` with its margins, `row_len` values.
     #[inline(always)]
-    pub(super) fn row(&self, channel: usize, y: usize) -> &[u16] {
-        &self.data[(3 * y + channel) * self.stride + MARGIN_PX..][..self.width]
+    pub(super) fn whole_row(&self, y: usize) -> &[u16] {
+        &self.data[y * self.row_len()..][..self.row_len()]
     }
 
     /// What a filter of four by four pixels sees of the eight pixels from `(x, y)` on. Beyond the picture its border is

@@ -15,6 +15,7 @@ mod fade;
 mod field;
 mod flow;
 mod history;
+mod hold;
 mod luma;
 mod motion;
 mod octet;
@@ -35,6 +36,7 @@ pub(crate) use exposure::Light;
 pub(crate) use fade::Fade;
 pub use field::{FlowField, flow_between};
 pub(crate) use history::History;
+pub(crate) use hold::HeldBand;
 pub(crate) use motion::Motion;
 pub(crate) use painted::Painted;
 #[cfg(feature = "tensorrt-common")]
@@ -118,7 +120,9 @@ impl Tracker {
         }
         let light = if task.guard {
             let light = self.guard.follow(before, now);
-            self.now.relight(light);
+            for level in &mut self.now.levels[FLOW_LEVEL..] {
+                level.relight(light);
+            }
             light
         } else {
             Light::SAME

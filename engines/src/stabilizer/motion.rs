@@ -5,6 +5,8 @@
 pub(crate) struct Motion {
     /// There is nothing to keep: the first frame, or the first one after a cut.
     pub is_fresh: bool,
+    /// Nothing moves: all steps are 0.
+    pub is_still: bool,
     /// Cells in a row.
     pub width: usize,
     /// Rows of cells.

@@ -33,14 +33,20 @@ impl Painted<'_> {
 
     /// Row `y` as red, green and blue, in the network's values.
     #[inline(always)]
-    pub(super) fn load_values(&self, y: usize, row: &mut [f32]) {
+    fn load_values(&self, y: usize, row: &mut [f32]) {
         let width = row.len() / 3;
         let (first, rest) = row.split_at_mut(width);
         let (second, third) = rest.split_at_mut(width);
+        self.load_part(y, 0, [first, second, third]);
+    }
+
+    /// Pixels of row `y` from pixel `x` on, in the network's values.
+    #[inline(always)]
+    pub(super) fn load_part(&self, y: usize, x: usize, [red, green, blue]: [&mut [f32]; 3]) {
         if self.is_bgr {
-            self.picture.load(y, 0, [third, second, first]);
+            self.picture.load(y, x, [blue, green, red]);
         } else {
-            self.picture.load(y, 0, [first, second, third]);
+            self.picture.load(y, x, [red, green, blue]);
         }
     }
 }

@@ -68,6 +68,13 @@ impl Level {
         &mut self.data[(y + BORDER_PX) * self.stride + BORDER_PX..][..self.width]
     }
 
+    /// Changes the light.
+    pub(crate) fn relight(&mut self, light: Light) {
+        for value in &mut self.data {
+            *value = light.gain * *value + light.offset;
+        }
+    }
+
     /// Repeats the border pixels outwards.
     pub(crate) fn extend(&mut self) {
         let Self {
@@ -158,15 +165,6 @@ impl Pyramid {
     /// The smallest level.
     pub(crate) fn smallest(&self) -> &Level {
         self.levels.last().expect("there are at least two")
-    }
-
-    /// Changes the light of all levels.
-    pub(crate) fn relight(&mut self, light: Light) {
-        for level in &mut self.levels {
-            for value in &mut level.data {
-                *value = light.gain * *value + light.offset;
-            }
-        }
     }
 
     /// Fills the smaller levels when the largest one is.

@@ -3,10 +3,13 @@
 use rayon::prelude::*;
 
 use super::motion::Motion;
-use super::row::{greater, lesser};
+use super::row::lesser;
 
 /// Pixels of a row that are moved together.
 pub(super) const SEGMENT: usize = 8;
+
+/// Rows of cells that one thread takes at least.
+const MIN_ROWS: usize = 16;
 
 /// Motion brought from cells to the segments of the picture's rows, at rows of cells.
 #[derive(Default)]
@@ -28,10 +31,12 @@ impl Segments {
         let n_segments = width.div_ceil(SEGMENT);
         let n_nodes = n_segments + 1;
         (self.n_segments, self.n_rows) = (n_segments, motion.height);
-        self.u.resize(n_segments * motion.height, 0.0);
-        self.v.resize(n_segments * motion.height, 0.0);
-        self.share.resize(n_nodes * motion.height, 0.0);
-        self.moving.resize(n_nodes * motion.height, 0.0);
+        for steps in [&mut self.u, &mut self.v] {
+            steps.resize(n_segments * motion.height, 0.0);
+        }
+        for shares in [&mut self.share, &mut self.moving] {
+            shares.resize(n_nodes * motion.height, 0.0);
+        }
         let (wide, high) = (
             width as f32 / motion.width as f32,
             height as f32 / motion.height as f32,
@@ -45,27 +50,33 @@ impl Segments {
             .map(|node| (node * SEGMENT) as f32)
             .map(|px| (cell_at(px - half), cell_at(px + half - 1.0)))
             .collect();
+        let rows = self.share.par_chunks_exact_mut(n_nodes).enumerate();
+        rows.with_min_len(MIN_ROWS).for_each(|(row, shares)| {
+            let cells = &motion.share[row * motion.width..][..motion.width];
+            for (share, &(first, last)) in shares.iter_mut().zip(&ends) {
+                *share = fade * cells[first..=last].iter().copied().fold(1.0, lesser);
+            }
+        });
+        if motion.is_still {
+            return;
+        }
         let rows = self
             .u
             .par_chunks_exact_mut(n_segments)
             .zip(self.v.par_chunks_exact_mut(n_segments))
-            .zip(self.share.par_chunks_exact_mut(n_nodes))
-            .zip(self.moving.par_chunks_exact_mut(n_nodes));
-        let rows = rows.enumerate().with_min_len(16);
-        rows.for_each(|(row, (((u, v), shares), moving))| {
+            .zip(self.moving.par_chunks_exact_mut(n_nodes))
+            .zip(self.share.par_chunks_exact(n_nodes));
+        let rows = rows.enumerate().with_min_len(MIN_ROWS);
+        rows.for_each(|(row, (((u, v), moving), shares))| {
             let cells = row * motion.width;
             for (segment, &cell) in middles.iter().enumerate() {
                 u[segment] = motion.u[cells + cell] * wide;
                 v[segment] = motion.v[cells + cell] * high;
             }
             for (node, &(first, last)) in ends.iter().enumerate() {
-                let (mut share, mut way) = (f32::INFINITY, 0.0_f32);
-                for cell in cells + first..=cells + last {
-                    share = lesser(share, motion.share[cell]);
-                    way = greater(way, greater(motion.u[cell].abs(), motion.v[cell].abs()));
-                }
-                shares[node] = share * fade;
-                moving[node] = if way > 0.0 { share * fade } else { 0.0 };
+                let moves = (cells + first..=cells + last)
+                    .any(|cell| motion.u[cell] != 0.0 || motion.v[cell] != 0.0);
+                moving[node] = if moves { shares[node] } else { 0.0 };
             }
         });
     }

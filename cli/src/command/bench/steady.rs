@@ -10,9 +10,12 @@ use engines::{
 
 use super::pictures::Pictures;
 
+/// Frames in a row each way, in turns.
+const BLOCK: usize = 10;
+
 /// Times of a frame.
 pub struct Steady {
-    /// What is added to a moving frame by `flow`.
+    /// What is added by `flow` to the time that a moving frame takes outside the network.
     pub flow: Times,
     /// The same by `gate`.
     pub gate: Times,
@@ -38,31 +41,50 @@ impl Steady {
     /// # Errors
     /// If the network does not run.
     pub fn measure(setup: &Setup<'_>, n_frames: usize) -> anyhow::Result<Self> {
+        let [off, gate, flow] = moving(setup, n_frames)?;
+        let bare = Times::of(off).median;
+        let added = |took: Vec<Duration>| {
+            Times::of(took.iter().map(|took| took.saturating_sub(bare)).collect())
+        };
         Ok(Self {
-            flow: moving(setup, Stabilizer::Flow, n_frames)?,
-            gate: moving(setup, Stabilizer::Gate, n_frames)?,
+            flow: added(flow),
+            gate: added(gate),
             held: held(setup, n_frames)?,
         })
     }
 }
 
-fn moving(setup: &Setup<'_>, stabilizer: Stabilizer, n_frames: usize) -> anyhow::Result<Times> {
-    let look = Look {
-        stabilizer,
-        reuse: false,
-        ..Look::default()
-    };
-    let mut easel = Easel::open(setup, look)?;
-    // The first has no frame before it.
-    for frame in setup.pictures.there_and_back().take(1 + n_frames) {
-        crate::interrupt::check()?;
-        easel.paint(frame)?;
+/// What frames take outside the network, painted one by one, by `gate` and by `flow`.
+fn moving(setup: &Setup<'_>, n_frames: usize) -> anyhow::Result<[Vec<Duration>; 3]> {
+    let mut easel = Easel::open(setup)?;
+    let mut frames = setup.pictures.there_and_back();
+    let mut took = [const { Vec::new() }; 3];
+    while took[0].len() < n_frames {
+        let n_block = BLOCK.min(n_frames - took[0].len());
+        for (took, stabilizer) in
+            took.iter_mut()
+                .zip([Stabilizer::Off, Stabilizer::Gate, Stabilizer::Flow])
+        {
+            easel.engine.set(Look {
+                stabilizer,
+                exposure_guard: stabilizer != Stabilizer::Off,
+                reuse: false,
+                ..Look::default()
+            });
+            // The first has no frame before it.
+            for idx in 0..=n_block {
+                crate::interrupt::check()?;
+                let whole = easel.paint(frames.next().expect("there are pictures, for ever"))?;
+                let of_network = easel.engine.stats().latest(Stage::Infer);
+                took.extend((idx > 0).then_some(whole.saturating_sub(of_network)));
+            }
+        }
     }
-    Ok(easel.engine.stats().times(Stage::Stabilize))
+    Ok(took)
 }
 
 fn held(setup: &Setup<'_>, n_frames: usize) -> anyhow::Result<Times> {
-    let mut easel = Easel::open(setup, Look::default())?;
+    let mut easel = Easel::open(setup)?;
     let mut frames = setup.pictures.there_and_back();
     let frame = frames.next().expect("there are pictures, for ever");
     easel.paint(frame)?;
@@ -85,12 +107,10 @@ struct Easel<'a> {
 }
 
 impl<'a> Easel<'a> {
-    fn open(setup: &'a Setup<'a>, look: Look) -> anyhow::Result<Self> {
-        let mut engine = engines::open(setup.model, &setup.format, &setup.settings)?;
-        engine.set(look);
+    fn open(setup: &'a Setup<'a>) -> anyhow::Result<Self> {
         Ok(Self {
             setup,
-            engine,
+            engine: engines::open(setup.model, &setup.format, &setup.settings)?,
             target: gst::Buffer::with_size(setup.pictures.info.size())?,
         })
     }

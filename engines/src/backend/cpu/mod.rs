@@ -21,8 +21,9 @@ use crate::geometry::{Geometry, Window};
 use crate::memory;
 use crate::model::Model;
 use crate::settings::{Look, Settings};
-use crate::stabilizer::{self, History, Light, Motion, Task};
+use crate::stabilizer::{History, Light, Motion, Painted, Task};
 use crate::trunk;
+use rayon::iter::ParallelIterator;
 use scale::Scaler;
 use session::{Plan, Session, Tensor};
 use steady::{Past, Steady};
@@ -101,6 +102,8 @@ impl Backend for Cpu {
     type Tensor = Tensor;
     type Motion = Motion;
     type Past = Past;
+    /// Nothing of it moves.
+    type Held<'a> = (&'a Tensor, &'a Motion);
 
     fn alloc_input(&mut self) -> Result<Tensor> {
         self.session.alloc_input()
@@ -153,13 +156,20 @@ impl Backend for Cpu {
         self.session.wait(slot_idx)
     }
 
-    fn blend(&mut self, painted: &Tensor, motion: Option<&Motion>) -> Result<bool> {
-        let painted = stabilizer::Painted {
-            picture: picture_of(painted, &self.session, self.painted_window())?,
-            bounds: self.values.bounds,
-            is_bgr: self.values.is_bgr,
-        };
-        Ok(self.steady.blend(&painted, motion))
+    fn blend<'a>(
+        &mut self,
+        tensor: &'a Tensor,
+        motion: Option<&'a Motion>,
+    ) -> Result<Done<'a, Self>> {
+        let window = self.painted_window();
+        let painted = painted_of(tensor, &self.session, window, &self.values)?;
+        if let Some(motion) = self.steady.still(&painted, motion) {
+            return Ok(Done::Held((tensor, motion)));
+        }
+        Ok(match self.steady.blend(&painted, motion) {
+            true => Done::Blended,
+            false => Done::Painted(tensor),
+        })
     }
 
     fn hand_over(&mut self) -> Option<Past> {
@@ -177,37 +187,45 @@ impl Backend for Cpu {
 
     fn download(
         &mut self,
-        done: Done<'_, Tensor>,
+        done: Done<'_, Self>,
         source: &Frame<'_>,
         look: Look,
         target: &mut FrameMut<'_>,
     ) -> Result<()> {
-        let window = self.painted_window();
+        let Self {
+            session,
+            geometry,
+            values,
+            steady,
+            scaler,
+            ..
+        } = self;
+        let window = geometry.painted_window(session.painted_size());
         let size = (window.width, window.height);
-        let scaler = self.scaler.as_mut();
+        let mut paint = Paint {
+            map: &values.from_history,
+            bounds: (0.0, History::WHITE),
+            source,
+            look,
+        };
         match done {
             Done::Painted(painted) => {
-                let picture = picture_of(painted, &self.session, window)?;
-                let paint = Paint {
-                    picture: &picture,
-                    map: &self.values.from_network,
-                    bounds: self.values.bounds,
-                    source,
-                    look,
-                };
-                write(&paint, scaler, size, target)
+                (paint.map, paint.bounds) = (&values.from_network, values.bounds);
+                let picture = picture_of(painted, session, window)?;
+                return write(&picture, &paint, scaler.as_mut(), size, target);
             }
-            Done::Blended => {
-                let paint = Paint {
-                    picture: &self.steady.history,
-                    map: &self.values.from_history,
-                    bounds: (0.0, History::WHITE),
-                    source,
-                    look,
-                };
-                write(&paint, scaler, size, target)
+            Done::Blended => {}
+            Done::Held((painted, motion)) => {
+                let painted = painted_of(painted, session, window, values)?;
+                let bands = steady.hold(&painted, motion);
+                if scaler.is_none() {
+                    convert::write_bands(bands, &paint, target);
+                    return Ok(());
+                }
+                bands.for_each(|mut band| band.take_all());
             }
         }
+        write(&steady.history, &paint, scaler.as_mut(), size, target)
     }
 
     fn describe(&self) -> String {
@@ -227,35 +245,31 @@ fn picture_of<'a>(painted: &'a Tensor, session: &Session, window: Window) -> Res
     })
 }
 
+/// The same, as it is blended.
+fn painted_of<'a>(
+    painted: &'a Tensor,
+    session: &Session,
+    window: Window,
+    values: &Values,
+) -> Result<Painted<'a>> {
+    Ok(Painted {
+        picture: picture_of(painted, session, window)?,
+        bounds: values.bounds,
+        is_bgr: values.is_bgr,
+    })
+}
+
 /// Writes a picture of `size` into a frame, scaled if need be.
-fn write<P: Pixels>(
-    paint: &Paint<'_, P>,
+fn write(
+    picture: &impl Pixels,
+    paint: &Paint<'_>,
     scaler: Option<&mut Scaler>,
     size: (usize, usize),
     target: &mut FrameMut<'_>,
 ) -> Result<()> {
-    let &Paint {
-        picture,
-        map,
-        bounds,
-        source,
-        look,
-    } = paint;
     match scaler {
-        None => convert::write(paint, target),
-        Some(scaler) => {
-            let picture = &scaler.scale_up(picture, size)?;
-            convert::write(
-                &Paint {
-                    picture,
-                    map,
-                    bounds,
-                    source,
-                    look,
-                },
-                target,
-            );
-        }
+        None => convert::write(picture, paint, target),
+        Some(scaler) => convert::write(&scaler.scale_up(picture, size)?, paint, target),
     }
     Ok(())
 }

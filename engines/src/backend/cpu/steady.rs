@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use rayon::iter::IndexedParallelIterator;
+
 use crate::frame::FrameFormat;
-use crate::stabilizer::{Blender, Fade, History, Motion, Painted, Tracker};
+use crate::geometry::Window;
+use crate::stabilizer::{Blender, Fade, HeldBand, History, Motion, Painted, Tracker};
 
 /// The followed frames and the painted history.
 pub(super) struct Steady {
@@ -41,14 +44,41 @@ impl Steady {
         self.fade = Fade::default();
     }
 
+    /// The motion, if nothing moves and `painted` can be blended with the history in its place: by [`Steady::hold`].
+    pub(super) fn still<'a>(
+        &self,
+        painted: &Painted<'_>,
+        motion: Option<&'a Motion>,
+    ) -> Option<&'a Motion> {
+        self.usable(painted, motion)
+            .filter(|motion| motion.is_still)
+    }
+
+    /// Makes `painted`, blended with the history, the new history, band by band as it is taken.
+    pub(super) fn hold<'a>(
+        &'a mut self,
+        painted: &'a Painted<'a>,
+        motion: &Motion,
+    ) -> impl IndexedParallelIterator<Item = HeldBand<'a>> {
+        let fade = self.fade.step();
+        self.blender.hold(painted, motion, fade, &mut self.history)
+    }
+
+    /// What says where in the history `painted` was.
+    fn usable<'a>(&self, painted: &Painted<'_>, motion: Option<&'a Motion>) -> Option<&'a Motion> {
+        let Window { width, height, .. } = painted.picture.window;
+        motion.filter(|motion| {
+            !motion.is_fresh && (self.history.width, self.history.height) == (width, height)
+        })
+    }
+
     /// Makes `painted`, blended with the history where there is motion, the new history. False if it is just `painted`.
     pub(super) fn blend(&mut self, painted: &Painted<'_>, motion: Option<&Motion>) -> bool {
         let size = (painted.picture.window.width, painted.picture.window.height);
+        let motion = self.usable(painted, motion);
         if (self.next.width, self.next.height) != size {
             self.next = History::new(size.0, size.1);
         }
-        let motion = motion
-            .filter(|motion| !motion.is_fresh && (self.history.width, self.history.height) == size);
         match motion {
             Some(motion) => {
                 let fade = self.fade.step();

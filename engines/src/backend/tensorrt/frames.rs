@@ -6,6 +6,8 @@
 
 #![expect(unsafe_code, reason = "kernels are given addresses")]
 
+use std::convert::Infallible;
+
 use cudarc::driver::{CudaEvent, CudaSlice};
 
 use super::cache::{Entry, Made, forget, make};
@@ -271,6 +273,7 @@ impl Backend for TensorRt {
     type Tensor = Tensor;
     type Motion = Motion;
     type Past = Past;
+    type Held<'a> = Infallible;
 
     fn alloc_input(&mut self) -> Result<Tensor> {
         let Geometry {
@@ -350,14 +353,21 @@ impl Backend for TensorRt {
             .map_err(failed("painting on the GPU"))
     }
 
-    fn blend(&mut self, painted: &Tensor, motion: Option<&Motion>) -> Result<bool> {
+    fn blend<'a>(
+        &mut self,
+        tensor: &'a Tensor,
+        motion: Option<&'a Motion>,
+    ) -> Result<Done<'a, Self>> {
         self.cuda.bind()?;
         let painted = Painted {
-            picture: self.given(painted),
+            picture: self.given(tensor),
             bounds: self.values.bounds,
             is_bgr: self.values.is_bgr,
         };
-        self.steady.blend(&self.cuda, &painted, motion)
+        Ok(match self.steady.blend(&self.cuda, &painted, motion)? {
+            true => Done::Blended,
+            false => Done::Painted(tensor),
+        })
     }
 
     fn hand_over(&mut self) -> Option<Past> {
@@ -374,7 +384,7 @@ impl Backend for TensorRt {
 
     fn download(
         &mut self,
-        done: Done<'_, Tensor>,
+        done: Done<'_, Self>,
         source: &Frame<'_>,
         look: Look,
         target: &mut FrameMut<'_>,
@@ -392,6 +402,7 @@ impl Backend for TensorRt {
                 self.values.from_history,
                 (0.0, History::WHITE),
             ),
+            Done::Held(never) => match never {},
         };
         let photo = if self.needs_source(look) {
             self.source.send(stream, source)?;

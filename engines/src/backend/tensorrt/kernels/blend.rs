@@ -112,7 +112,6 @@ mod tests {
         let mut next = noise(7);
         let n_cells = CELLS.0 * CELLS.1;
         let mut motion = Motion {
-            is_fresh: false,
             width: CELLS.0,
             height: CELLS.1,
             ..Motion::default()

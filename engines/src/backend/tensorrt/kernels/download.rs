@@ -71,11 +71,16 @@ mod tests {
 
     /// Writes the same by both ways, and gives the number of samples that differ, of how many.
     #[expect(unsafe_code, reason = "a kernel is called")]
-    fn compare<P: Pixels>(paint: &Paint<'_, P>, shown: Picture, source: &Video) -> [usize; 2] {
+    fn compare(
+        picture: &impl Pixels,
+        paint: &Paint<'_>,
+        shown: Picture,
+        source: &Video,
+    ) -> [usize; 2] {
         let format = source.format;
         let mut wanted = Video::new(format, 3, |_, _, _| 0x55);
         let mut found = Video::new(format, 3, |_, _, _| 0xAA);
-        write(paint, &mut wanted.frame_mut());
+        write(picture, paint, &mut wanted.frame_mut());
         let job = Download {
             shown,
             map: *paint.map,
@@ -154,7 +159,6 @@ mod tests {
                     };
                     for (strength, keep_colors) in LOOKS {
                         let paint = Paint {
-                            picture,
                             map: &map,
                             bounds: range.bounds(),
                             source: &source.frame(),
@@ -164,7 +168,7 @@ mod tests {
                                 ..Look::default()
                             },
                         };
-                        let [n_off, n] = compare(&paint, shown, source);
+                        let [n_off, n] = compare(picture, &paint, shown, source);
                         counts = [counts[0] + n_off, counts[1] + n];
                     }
                 }
@@ -185,7 +189,6 @@ mod tests {
                     .scale_before(1.0 / History::WHITE);
                 for (strength, keep_colors) in LOOKS {
                     let paint = Paint {
-                        picture: &history,
                         map: &map,
                         bounds: (0.0, History::WHITE),
                         source: &source.frame(),
@@ -196,7 +199,7 @@ mod tests {
                         },
                     };
                     let shown = Picture::history(shown.as_ptr() as Address, size);
-                    let [n_off, n] = compare(&paint, shown, source);
+                    let [n_off, n] = compare(&history, &paint, shown, source);
                     counts = [counts[0] + n_off, counts[1] + n];
                 }
             }
