@@ -71,7 +71,7 @@ impl Search {
 }
 
 /// Number of patches along a side: the last one may reach over the end.
-fn n_patches(side: usize) -> usize {
+pub(crate) fn n_patches(side: usize) -> usize {
     side.saturating_sub(PATCH).div_ceil(STEP) + 1
 }
 

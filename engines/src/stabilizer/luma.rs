@@ -21,14 +21,7 @@ pub(crate) fn step(format: &FrameFormat) -> usize {
 /// Fills a level of `step` times less width and height with the mean luma of squares, from black, 0, to white, 255.
 pub(crate) fn read(frame: &Frame<'_>, step: usize, level: &mut Level) {
     let n_rows = level.height;
-    let n_codes = (step * step) as f32;
-    let is_limited =
-        frame.format().pixels.packed().is_none() && frame.format().range == Range::Limited;
-    let (black, scale) = if is_limited {
-        (16.0 * step as f32, 255.0 / 219.0 / n_codes)
-    } else {
-        (0.0, 1.0 / n_codes)
-    };
+    let (black, scale) = span(frame.format(), step);
     level.rows_mut().zip(0..n_rows).for_each_init(
         || vec![0.0; frame.format().width],
         |sums, (out, y)| {
@@ -48,6 +41,16 @@ pub(crate) fn read(frame: &Frame<'_>, step: usize, level: &mut Level) {
             });
         },
     );
+}
+
+/// What the codes of black add up to in a column of a square, and what makes 255 of a white square's, less those.
+pub(crate) fn span(format: &FrameFormat, step: usize) -> (f32, f32) {
+    let n_codes = (step * step) as f32;
+    if format.pixels.packed().is_none() && format.range == Range::Limited {
+        (16.0 * step as f32, 255.0 / 219.0 / n_codes)
+    } else {
+        (0.0, 1.0 / n_codes)
+    }
 }
 
 /// Means of `N` sums next to each other.

@@ -7,21 +7,22 @@
 //!
 //! The frame before is the *painted* one, moved by the flow between the *inputs*. These are the CPU definitions.
 
-mod believe;
+pub(crate) mod believe;
 mod blend;
 mod cut;
 mod exposure;
 mod fade;
 mod field;
-mod flow;
+pub(crate) mod flow;
+mod glance;
 mod history;
 mod hold;
-mod luma;
+pub(crate) mod luma;
 mod motion;
 mod octet;
 mod painted;
 mod patch;
-mod pyramid;
+pub(crate) mod pyramid;
 mod row;
 mod segments;
 mod sharpening;
@@ -35,6 +36,7 @@ pub(crate) use blend::{MARGIN, MEASURED_ROWS};
 pub(crate) use exposure::Light;
 pub(crate) use fade::Fade;
 pub use field::{FlowField, flow_between};
+pub(crate) use glance::Glance;
 pub(crate) use history::History;
 pub(crate) use hold::HeldBand;
 pub(crate) use motion::Motion;
@@ -44,12 +46,11 @@ pub(crate) use sharpening::Sharpening;
 
 use crate::frame::{Frame, FrameFormat};
 use believe::{Belief, Evidence, Shares};
-use exposure::Guard;
 use flow::{Flow, Search};
-use pyramid::{Level, Pyramid};
+use pyramid::Pyramid;
 
 /// Level of the pyramids at which flow is found: at quarter of 720p.
-const FLOW_LEVEL: usize = 1;
+pub(crate) const FLOW_LEVEL: usize = 1;
 
 /// What is to be found out about a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,16 +63,24 @@ pub(crate) struct Task {
     pub guard: bool,
 }
 
+impl Task {
+    /// Shares of history.
+    pub(crate) fn shares(&self) -> Shares {
+        let released = 1.0 - self.persistence;
+        Shares {
+            moving: self.persistence,
+            still: 1.0 - released * released,
+        }
+    }
+}
+
 /// Follows frames: finds out what each has to do with the one before.
 pub(crate) struct Tracker {
     format: FrameFormat,
     step: usize,
     now: Pyramid,
     before: Pyramid,
-    /// The smallest levels as they came in, before the guard changed their light.
-    thumbnails: [Level; 2],
-    has_before: bool,
-    guard: Guard,
+    glance: Glance,
     there: (Search, Flow),
     back: (Search, Flow),
     belief: Belief,
@@ -82,15 +91,12 @@ impl Tracker {
     pub(crate) fn new(format: &FrameFormat, interval: Duration) -> Self {
         let step = luma::step(format);
         let pyramid = Pyramid::new(format.width / step, format.height / step);
-        let thumbnail = pyramid.smallest().clone();
         Self {
             format: *format,
             step,
-            thumbnails: [thumbnail.clone(), thumbnail],
+            glance: Glance::new(pyramid.smallest(), interval),
             now: pyramid.clone(),
             before: pyramid,
-            has_before: false,
-            guard: Guard::new(interval),
             there: Default::default(),
             back: Default::default(),
             belief: Belief::default(),
@@ -108,25 +114,17 @@ impl Tracker {
         std::mem::swap(&mut self.now, &mut self.before);
         luma::read(frame, self.step, &mut self.now.levels[0]);
         self.now.build();
-        let had_before = std::mem::replace(&mut self.has_before, true);
-        let [before, now] = &mut self.thumbnails;
-        std::mem::swap(before, now);
-        now.clone_from(self.now.smallest());
-        if !had_before || cut::is_between(before, now) {
-            self.guard.reset();
+        let small = self.now.smallest();
+        let Some(light) = self.glance.look(|now| now.clone_from(small), task.guard) else {
             self.belief.start(&self.now.levels[FLOW_LEVEL]);
             motion.is_fresh = true;
             return Light::SAME;
-        }
-        let light = if task.guard {
-            let light = self.guard.follow(before, now);
+        };
+        if task.guard {
             for level in &mut self.now.levels[FLOW_LEVEL..] {
                 level.relight(light);
             }
-            light
-        } else {
-            Light::SAME
-        };
+        }
         if task.persistence > 0.0 {
             self.weigh(task, motion);
         } else {
@@ -137,8 +135,7 @@ impl Tracker {
 
     /// Forgets the frame before.
     pub(crate) fn reset(&mut self) {
-        self.has_before = false;
-        self.guard.reset();
+        self.glance.reset();
     }
 
     fn weigh(&mut self, task: Task, motion: &mut Motion) {
@@ -161,11 +158,6 @@ impl Tracker {
             before: &before.levels[FLOW_LEVEL],
             flows: task.with_flow.then_some((&there.1, &back.1)),
         };
-        let released = 1.0 - task.persistence;
-        let shares = Shares {
-            moving: task.persistence,
-            still: 1.0 - released * released,
-        };
-        belief.weigh(&evidence, shares, motion);
+        belief.weigh(&evidence, task.shares(), motion);
     }
 }

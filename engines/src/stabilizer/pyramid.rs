@@ -63,8 +63,9 @@ impl Level {
             .map(move |row| &mut row[BORDER_PX..][..width])
     }
 
+    /// Row `y` to be written, without its border.
     #[inline(always)]
-    fn row_mut(&mut self, y: usize) -> &mut [f32] {
+    pub(crate) fn row_mut(&mut self, y: usize) -> &mut [f32] {
         &mut self.data[(y + BORDER_PX) * self.stride + BORDER_PX..][..self.width]
     }
 
