@@ -1,4 +1,4 @@
-//! The flow: frame → follow → upload → infer → blend → download → frame. Its order is written here and nowhere else.
+//! The flow: frame → send → follow → upload → infer → blend → download → frame. Its order is written here and nowhere else.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ where
                 Ok(Slot {
                     input: backend.alloc_input()?,
                     painted: backend.alloc_painted()?,
-                    motion: backend.alloc_motion(),
+                    motion: backend.alloc_motion()?,
                     is_repeat: false,
                     is_kept: false,
                     keeps_painting: false,
@@ -314,18 +314,19 @@ where
         slot.keeps_painting = this.is_some();
         if !is_repeat {
             let start = Instant::now();
+            backend.send(frame, &mut slot.input)?;
+            let sent = Instant::now();
             let light = match task {
-                Some(task) => backend.follow(frame, task, &mut slot.motion)?,
+                Some(task) => backend.follow(frame, &slot.input, task, &mut slot.motion)?,
                 None => Light::SAME,
             };
             if task.is_none() {
                 backend.forget();
             }
             slot.is_kept = task.is_some_and(|task| task.persistence > 0.0);
-            slot.followed = start.elapsed();
-            stats.time(Stage::Upload, || {
-                backend.upload(frame, light, &mut slot.input)
-            })?;
+            slot.followed = sent.elapsed();
+            backend.upload(frame, light, &mut slot.input)?;
+            stats.note(Stage::Upload, start.elapsed() - slot.followed);
             backend.infer(slot_idx, &slot.input, &mut slot.painted)?;
             slot.started = Some(Instant::now());
         }

@@ -18,7 +18,7 @@ use crate::stylizer::Stylizer;
 /// A place where pictures can live and a network can run, opened for one network and one format of frames.
 ///
 /// Its verbs are whole stages in the backend's own memory, so that a frame on a GPU never visits the host between
-/// `upload` and `download`.
+/// `send` and `download`.
 pub(crate) trait Backend {
     /// A picture as the network sees it, in this backend's memory.
     type Tensor;
@@ -36,16 +36,24 @@ pub(crate) trait Backend {
     fn alloc_painted(&mut self) -> Result<Self::Tensor>;
 
     /// Memory for what following a frame finds out.
-    fn alloc_motion(&mut self) -> Self::Motion;
+    fn alloc_motion(&mut self) -> Result<Self::Motion>;
 
-    /// Finds out what a frame has to do with the one followed before, and how its light is to be corrected.
-    fn follow(&mut self, frame: &Frame<'_>, task: Task, motion: &mut Self::Motion)
-    -> Result<Light>;
+    /// Brings a frame to where it is followed and uploaded from.
+    fn send(&mut self, frame: &Frame<'_>, input: &mut Self::Tensor) -> Result<()>;
+
+    /// Finds out what the frame that was sent has to do with the one followed before, and how its light is to be corrected.
+    fn follow(
+        &mut self,
+        frame: &Frame<'_>,
+        input: &Self::Tensor,
+        task: Task,
+        motion: &mut Self::Motion,
+    ) -> Result<Light>;
 
     /// Forgets the frame followed before.
     fn forget(&mut self);
 
-    /// Converts a frame to the network's colours, corrects its light, scales and pads it.
+    /// Converts the frame that was sent to the network's colours, corrects its light, scales and pads it.
     fn upload(&mut self, frame: &Frame<'_>, light: Light, input: &mut Self::Tensor) -> Result<()>;
 
     /// Starts the network in a slot; until [`Backend::wait`] both pictures belong to it.

@@ -19,7 +19,7 @@ pub(crate) struct Motion {
     pub share: Vec<f32>,
 }
 
-#[cfg(feature = "tensorrt-common")]
+#[cfg(all(test, feature = "tensorrt-common"))]
 impl Motion {
     /// Whether anything moves in each row of cells that is kept.
     pub(crate) fn rows_that_move(&self) -> impl Iterator<Item = bool> + '_ {

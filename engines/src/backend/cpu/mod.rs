@@ -113,11 +113,21 @@ impl Backend for Cpu {
         self.session.alloc_painted()
     }
 
-    fn alloc_motion(&mut self) -> Motion {
-        Motion::default()
+    fn alloc_motion(&mut self) -> Result<Motion> {
+        Ok(Motion::default())
     }
 
-    fn follow(&mut self, frame: &Frame<'_>, task: Task, motion: &mut Motion) -> Result<Light> {
+    fn send(&mut self, _: &Frame<'_>, _: &mut Tensor) -> Result<()> {
+        Ok(())
+    }
+
+    fn follow(
+        &mut self,
+        frame: &Frame<'_>,
+        _: &Tensor,
+        task: Task,
+        motion: &mut Motion,
+    ) -> Result<Light> {
         Ok(self.steady.tracker.follow(frame, task, motion))
     }
 

@@ -18,13 +18,20 @@ use crate::error::{Error, Result};
 /// Threads of a block: a warp wide, so that neighbours read neighbouring memory.
 const BLOCK: (u32, u32) = (32, 8);
 
+/// Priorities of streams: the lower number goes first. Every GPU has these two.
+const FIRST: i32 = -1;
+const ORDINARY: i32 = 0;
+
 /// Bytes of a mebibyte.
 const MIB: usize = 1 << 20;
 
-/// A GPU with two streams of work: what is done to a frame that came in, and to one that goes out. Whatever is used by both
-/// is waited for in between.
+/// A GPU with three streams of work: what is found out about a frame that came in, what is done to it, and what is done to
+/// one that goes out. Whatever is used by two of them is waited for in between.
 pub(super) struct Cuda {
     context: Arc<CudaContext>,
+    /// From the frame on its way here to what it has to do with the one before. It goes before the others, for somebody
+    /// waits for its first part.
+    pub following: Arc<CudaStream>,
     /// Upload and network.
     pub coming: Arc<CudaStream>,
     /// Blend and download.
@@ -49,7 +56,7 @@ impl Cuda {
             wanted: "the index of a GPU; `impasto doctor` lists them, the first one is 0",
         })?;
         let context = CudaContext::new(device).map_err(failed("opening the GPU"))?;
-        // SAFETY: `coming` and `going` are waited for where one needs what the other made.
+        // SAFETY: streams are waited for where one needs what another made.
         unsafe { context.disable_event_tracking() };
         let mut kernels = HashMap::new();
         for (_, text) in PTX {
@@ -63,10 +70,14 @@ impl Cuda {
                 kernels.insert(kernel, function);
             }
         }
-        let stream = || context.new_stream().map_err(failed("making a stream"));
+        let stream = |priority: i32| {
+            let stream = context.new_stream_with_priority(priority);
+            stream.map_err(failed("making a stream"))
+        };
         Ok(Self {
-            coming: stream()?,
-            going: stream()?,
+            following: stream(FIRST)?,
+            coming: stream(ORDINARY)?,
+            going: stream(ORDINARY)?,
             context: context.clone(),
             kernels,
             name: found.name.clone(),
@@ -88,8 +99,9 @@ impl Cuda {
 
     /// Waits until all work is done.
     pub(super) fn finish(&self) -> Result<()> {
-        self.coming
+        self.following
             .synchronize()
+            .and_then(|()| self.coming.synchronize())
             .and_then(|()| self.going.synchronize())
             .map_err(failed("finishing on the GPU"))
     }
@@ -98,7 +110,7 @@ impl Cuda {
     pub(super) fn alloc<T: DeviceRepr + ValidAsZeroBits>(&self, n: usize) -> Result<CudaSlice<T>> {
         let memory = self.going.alloc_zeros(n.max(1));
         let memory = memory.map_err(|error| self.out_of_memory(n * size_of::<T>(), error))?;
-        // What is zeroed on one stream may be used on the other.
+        // What is zeroed on one stream may be used on another.
         self.going
             .synchronize()
             .map_err(failed("clearing memory"))?;

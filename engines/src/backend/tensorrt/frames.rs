@@ -1,8 +1,8 @@
 //! Frames through the GPU: the backend.
 //!
-//! A frame is packed into page-locked memory, sent, converted to what the network takes, painted, blended with the history,
-//! converted back and fetched. What comes and what goes have a stream each, so that a frame is uploaded and painted while the
-//! one before is shown. Frames are followed on the processor.
+//! A frame is packed into page-locked memory, sent, followed, converted to what the network takes, painted, blended with the
+//! history, converted back and fetched. Three streams let a frame be followed while the one before is painted, and be uploaded
+//! and painted while the one before is shown.
 
 #![expect(unsafe_code, reason = "kernels are given addresses")]
 
@@ -13,6 +13,7 @@ use cudarc::driver::{CudaEvent, CudaSlice};
 use super::cache::{Entry, Made, forget, make};
 use super::cuda::{Cuda, address, failed};
 use super::kernels::{Download, Filter, Frame as KernelFrame, Picture, Upload};
+use super::motion::Motion;
 use super::network::Plan;
 use super::scaler::Scaler;
 use super::session::{Infer, Parts, Session};
@@ -26,7 +27,7 @@ use crate::frame::{Frame, FrameFormat, FrameMut, PixelFormat};
 use crate::geometry::{Geometry, Window};
 use crate::model::Model;
 use crate::settings::{Look, Settings};
-use crate::stabilizer::{History, Light, Motion, Task};
+use crate::stabilizer::{History, Light, Task};
 use crate::trunk;
 
 /// A network on a GPU with all that brings frames to it and back.
@@ -66,6 +67,16 @@ pub(crate) struct Tensor {
     values: CudaSlice<u8>,
     /// Where its frame comes from, if it is an input.
     frame: Option<Staging>,
+}
+
+impl Tensor {
+    /// What is to be said of one that is none of the network's input.
+    fn no_input() -> Error {
+        Error::Runtime {
+            action: "sending a frame",
+            reason: "the picture is none of the network's input".to_owned(),
+        }
+    }
 }
 
 /// What a session is made of.
@@ -296,29 +307,39 @@ impl Backend for TensorRt {
         })
     }
 
-    fn alloc_motion(&mut self) -> Motion {
-        Motion::default()
+    fn alloc_motion(&mut self) -> Result<Motion> {
+        self.steady.tracker.alloc_motion(&self.cuda)
     }
 
-    fn follow(&mut self, frame: &Frame<'_>, task: Task, motion: &mut Motion) -> Result<Light> {
-        Ok(self.steady.tracker.follow(frame, task, motion))
+    fn send(&mut self, frame: &Frame<'_>, input: &mut Tensor) -> Result<()> {
+        self.cuda.bind()?;
+        let staging = input.frame.as_mut().ok_or_else(Tensor::no_input)?;
+        staging.send(&self.cuda.following, frame)
+    }
+
+    fn follow(
+        &mut self,
+        _: &Frame<'_>,
+        input: &Tensor,
+        task: Task,
+        motion: &mut Motion,
+    ) -> Result<Light> {
+        let staging = input.frame.as_ref().ok_or_else(Tensor::no_input)?;
+        let frame = staging.frame(&self.format);
+        let tracker = &mut self.steady.tracker;
+        // SAFETY: it was sent by that stream, in that format.
+        unsafe { tracker.follow(&self.cuda, frame, task, motion) }
     }
 
     fn forget(&mut self) {
         self.steady.forget();
     }
 
-    fn upload(&mut self, frame: &Frame<'_>, light: Light, input: &mut Tensor) -> Result<()> {
-        self.cuda.bind()?;
+    fn upload(&mut self, _: &Frame<'_>, light: Light, input: &mut Tensor) -> Result<()> {
         let seen = self.seen(input);
         let stream = &self.cuda.coming;
-        let Some(staging) = &mut input.frame else {
-            return Err(Error::Runtime {
-                action: "sending a frame",
-                reason: "the picture is none of the network's input".to_owned(),
-            });
-        };
-        staging.send(stream, frame)?;
+        let staging = input.frame.as_ref().ok_or_else(Tensor::no_input)?;
+        staging.hold_back(stream)?;
         let size = (self.format.width, self.format.height);
         let full = self.scaling.as_ref();
         let job = Upload {

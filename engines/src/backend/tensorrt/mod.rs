@@ -9,6 +9,7 @@ mod cache;
 mod cuda;
 #[cfg(test)]
 mod fake;
+mod flow;
 mod frames;
 mod gpu;
 mod half;
@@ -16,11 +17,13 @@ mod kernels;
 mod motion;
 mod network;
 mod pinned;
+mod pyramid;
 mod runtime;
 mod scaler;
 mod session;
 mod staging;
 mod steady;
+mod tracker;
 
 pub use cache::{Entry, Made, clear, folder, list, make};
 pub(crate) use frames::TensorRt;

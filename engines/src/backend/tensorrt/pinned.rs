@@ -56,6 +56,13 @@ impl Pinned {
             .map_err(failed("copying from the GPU"))
     }
 
+    /// Lets a stream wait until they are copied.
+    pub(super) fn hold_back(&self, stream: &CudaStream) -> Result<()> {
+        stream
+            .wait(&self.copied)
+            .map_err(failed("waiting for a copy"))
+    }
+
     fn wait(&self) -> Result<()> {
         self.copied
             .synchronize()

@@ -90,6 +90,11 @@ impl Staging {
         self.here.send(stream, &mut self.there)
     }
 
+    /// Lets another stream wait until the frame is there.
+    pub(super) fn hold_back(&self, stream: &CudaStream) -> Result<()> {
+        self.here.hold_back(stream)
+    }
+
     /// Fetches a frame from the GPU, once the stream has made it.
     pub(super) fn fetch(
         &mut self,

@@ -1,5 +1,4 @@
-//! What the GPU keeps from frame to frame: the twin of the CPU backend's `steady.rs`. Frames are followed on the processor,
-//! where they come from; paint is blended on the GPU, where it is.
+//! What the GPU keeps from frame to frame: the twin of the CPU backend's `steady.rs`.
 
 #![expect(unsafe_code, reason = "kernels are given addresses")]
 
@@ -9,11 +8,12 @@ use cudarc::driver::CudaSlice;
 
 use super::cuda::{Cuda, address, failed};
 use super::kernels::{Blend, Picture, Take};
-use super::motion::SentMotion;
+use super::motion::Motion;
 use super::pinned::Pinned;
+use super::tracker::Tracker;
 use crate::error::Result;
 use crate::frame::FrameFormat;
-use crate::stabilizer::{Fade, History, MARGIN, MEASURED_ROWS, Motion, Sharpening, Tracker};
+use crate::stabilizer::{Fade, History, MARGIN, MEASURED_ROWS, Sharpening};
 
 /// Pixels of a row that are measured together.
 const SEGMENT: usize = 8;
@@ -41,7 +41,6 @@ pub(super) struct Steady {
     has_history: bool,
     blended: CudaSlice<f32>,
     moving: CudaSlice<f32>,
-    motion: SentMotion,
     /// Gradients of the frame before, on the GPU and here, and whether there are any.
     sums: CudaSlice<u64>,
     sums_here: Pinned,
@@ -69,7 +68,7 @@ impl Steady {
     ) -> Result<Self> {
         let n_pixels = size.0 * size.1;
         Ok(Self {
-            tracker: Tracker::new(format, interval),
+            tracker: Tracker::new(cuda, format, interval)?,
             interval,
             size,
             history: cuda.alloc(3 * n_pixels)?,
@@ -78,7 +77,6 @@ impl Steady {
             has_history: false,
             blended: cuda.alloc(3 * n_pixels)?,
             moving: cuda.alloc(n_pixels)?,
-            motion: SentMotion::new(cuda, (0, 0))?,
             sums: cuda.alloc(2)?,
             sums_here: Pinned::new(cuda, size_of::<[u64; 2]>())?,
             is_measured: false,
@@ -115,10 +113,7 @@ impl Steady {
             self.fade = Fade::default();
             return Ok(false);
         };
-        if !self.motion.fits(motion) {
-            self.motion = SentMotion::new(cuda, (motion.width, motion.height))?;
-        }
-        self.motion.send(&cuda.going, motion)?;
+        motion.hold_back(&cuda.going)?;
         self.sharpen_as_measured()?;
         let fade = self.fade.step();
         self.mix(cuda, motion, fade)?;
@@ -143,7 +138,8 @@ impl Steady {
     /// Blends, sharpens and measures.
     fn mix(&mut self, cuda: &Cuda, motion: &Motion, fade: Option<f32>) -> Result<()> {
         let (width, height) = self.size;
-        let [u, v, share] = self.motion.planes();
+        let [u, v, share] = motion.planes();
+        let (cells_wide, cells_high) = motion.size;
         cuda.going
             .memset_zeros(&mut self.sums)
             .map_err(failed("clearing sums"))?;
@@ -155,9 +151,9 @@ impl Steady {
             u,
             v,
             share,
-            moves: self.motion.rows_that_move(),
-            cells_wide: motion.width as i32,
-            cells_high: motion.height as i32,
+            moves: motion.rows_that_move(),
+            cells_wide: cells_wide as i32,
+            cells_high: cells_high as i32,
             fade: fade.unwrap_or(1.0),
             margin: fade.map_or(MARGIN, |_| History::WHITE),
             blended: address(&self.blended),
@@ -202,12 +198,15 @@ impl Steady {
     /// Gives what is known of the frames before away.
     pub(super) fn hand_over(&mut self, cuda: &Cuda) -> Option<Past> {
         let format = self.tracker.format();
-        // Without memory for another, this one stays, and the picture jumps.
-        let fresh = cuda.alloc(self.history.len()).ok()?;
+        // Without memory for others, these stay, and the picture jumps.
+        let history = cuda.alloc(self.history.len()).ok()?;
+        let tracker = Tracker::new(cuda, &format, self.interval).ok()?;
+        // Others go on with them on streams of their own.
+        cuda.finish().ok()?;
         self.has_history = false;
         Some(Past {
-            tracker: std::mem::replace(&mut self.tracker, Tracker::new(&format, self.interval)),
-            history: std::mem::replace(&mut self.history, fresh),
+            tracker: std::mem::replace(&mut self.tracker, tracker),
+            history: std::mem::replace(&mut self.history, history),
             size: self.size,
             gpu: cuda.index(),
         })
@@ -217,7 +216,9 @@ impl Steady {
     pub(super) fn take_over(&mut self, cuda: &Cuda, past: Past) -> bool {
         let fits = past.size == self.size
             && past.gpu == cuda.index()
-            && past.tracker.format() == self.tracker.format();
+            && past.tracker.format() == self.tracker.format()
+            // What these had is about to go.
+            && cuda.finish().is_ok();
         if fits {
             self.tracker = past.tracker;
             self.history = past.history;

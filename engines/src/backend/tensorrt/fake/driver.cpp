@@ -175,10 +175,10 @@ API CUresult cuMemsetD8Async(void* at, u8 value, size_t n_bytes, CUstream stream
   return SUCCESS;
 }
 
-API CUresult cuStreamCreate(CUstream* stream, unsigned) {
+API CUresult cuStreamCreateWithPriority(CUstream* stream, unsigned, int) {
   WITH_CONTEXT;
   auto made = std::make_shared<Stream>();
-  made->is_hasty = hasty_streams >> current->n_streams++ % 2 & 1;
+  made->is_hasty = hasty_streams >> current->n_streams++ % 3 & 1;
   streams.push_back(made);
   *stream = new std::shared_ptr<Stream>(made);
   return SUCCESS;
@@ -262,11 +262,23 @@ API size_t fake_count_live(int is_pinned) {
   return count_live(is_pinned ? PINNED : DEVICE);
 }
 
+// Allocations that were ever made, of both kinds.
+API size_t fake_count_ever() {
+  ONE_AT_A_TIME;
+  return allocations.size();
+}
+
+// How often a kernel has run.
+API size_t fake_count_runs(const char* kernel) {
+  ONE_AT_A_TIME;
+  return n_runs[kernel];
+}
+
 // Lets there be so much memory: of all GPUs together, or page-locked.
 API void fake_limit(int is_pinned, size_t n_bytes) {
   ONE_AT_A_TIME;
   limit_bytes[is_pinned ? PINNED : DEVICE] = n_bytes;
 }
 
-// Chooses which streams run ahead, of those that are yet to be made: bit 0 the first of each two, bit 1 the second.
+// Chooses which streams run ahead, of those that are yet to be made: bit 0 the first of each three, and so on.
 API void fake_hurry(unsigned which) { hasty_streams = which; }

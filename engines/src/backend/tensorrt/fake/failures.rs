@@ -34,7 +34,7 @@ fn engine(settings: &Settings) -> Result<Box<dyn Engine>> {
 fn nothing_is_left_of_an_engine_that_goes_with_frames_inside() {
     with_driver(|driver| {
         let clip = clip(frames());
-        for hurry in [Hurry::Nothing, Hurry::Coming, Hurry::Going] {
+        for hurry in Hurry::ALL {
             driver.hurry(hurry);
             for n_painted in [0, 1, 4] {
                 let mut engine = engine(&settings()).unwrap();
@@ -96,18 +96,31 @@ fn too_little_memory_is_an_error_that_says_what_helps() {
             driver.limit(memory, usize::MAX);
         }
         let mut engine = engine(&settings()).unwrap();
-        // What is only known when frames are followed wants memory as well.
-        driver.limit(Memory::Gpu, 0);
         let clip = clip(frames());
-        let error = play(&mut *engine, &clip, None).err().expect("an error");
-        assert!(matches!(error, Error::GpuMemory { .. }), "{error}");
-        driver.limit(Memory::Gpu, usize::MAX);
-        engine.reset();
+        // Once it is open, it needs no more of it, but for what takes the place of what it gives away.
+        for memory in [Memory::Gpu, Memory::Pinned] {
+            driver.limit(memory, 0);
+        }
         let found = play(&mut *engine, &clip, None).unwrap();
+        assert!(engine.hand_over().is_none());
+        for memory in [Memory::Gpu, Memory::Pinned] {
+            driver.limit(memory, usize::MAX);
+        }
         let wanted = play(&mut *self::engine(&settings()).unwrap(), &clip, None).unwrap();
         for (found, wanted) in found.iter().zip(&wanted) {
             assert_eq!(largest_difference(found, wanted), 0.0);
         }
+    });
+}
+
+#[test]
+fn frames_cost_no_memory() {
+    with_driver(|driver| {
+        let mut engine = engine(&settings()).unwrap();
+        let clip = clip(frames());
+        let n_allocated = driver.n_allocated();
+        play(&mut *engine, &clip, Some(4)).unwrap();
+        assert_eq!(driver.n_allocated(), n_allocated);
     });
 }
 

@@ -1,6 +1,6 @@
 //! Frames on the GPU backend beside the same frames on the CPU backend.
 
-use super::case::{Case, EVEN, ODD, TOLERANCE, largest, look};
+use super::case::{Case, Difference, EVEN, ODD, look};
 use super::clip::{clip, play};
 use super::model::Kind;
 use super::{Driver, Hurry, with_driver};
@@ -18,15 +18,14 @@ fn frames_of_every_format_are_those_of_the_definition() {
             PixelFormat::Rgba,
         ] {
             for size in [EVEN, ODD] {
-                for stabilizer in [Stabilizer::Off, Stabilizer::Gate, Stabilizer::Flow] {
+                for stabilizer in [Stabilizer::Off, Stabilizer::Flow] {
                     let case = Case {
                         pixels,
                         size,
                         look: look(stabilizer),
                         ..Case::default()
                     };
-                    let found = case.difference();
-                    assert!(found <= TOLERANCE, "{found} {case:?}");
+                    case.check();
                 }
             }
         }
@@ -117,8 +116,7 @@ fn every_setting_does_what_the_definition_does() {
                     ..case
                 },
             ] {
-                let found = case.difference();
-                assert!(found <= TOLERANCE, "{found} {case:?}");
+                case.check();
             }
         }
     });
@@ -127,7 +125,7 @@ fn every_setting_does_what_the_definition_does() {
 #[test]
 fn streams_wait_for_each_other() {
     with_driver(|driver| {
-        for hurry in [Hurry::Nothing, Hurry::Coming, Hurry::Going] {
+        for hurry in Hurry::ALL {
             driver.hurry(hurry);
             for processing_size in [0, 48] {
                 let case = Case {
@@ -136,19 +134,42 @@ fn streams_wait_for_each_other() {
                     max_in_flight: 3,
                     ..Case::default()
                 };
-                let found = case.difference();
-                assert!(found <= TOLERANCE, "{found} {hurry:?} {case:?}");
+                case.check();
             }
         }
     });
 }
 
 #[test]
+fn frames_are_followed_while_others_are_painted() {
+    with_driver(|driver| {
+        let case = Case {
+            max_in_flight: 2,
+            ..Case::default()
+        };
+        let clip = clip(case.format());
+        let mut engine = case.on_gpu();
+        let n_runs = || [c"luma", c"upload"].map(|kernel| driver.n_runs(kernel));
+        let before = n_runs();
+        for video in &clip[..2] {
+            engine.submit(&video.frame()).unwrap();
+        }
+        // Light and cuts of both are known, and what the network works on is yet to be made.
+        assert_eq!(n_runs(), [before[0] + 2, before[1]]);
+    });
+}
+
+#[test]
 fn paint_fades_into_that_of_the_next_engine() {
     with_driver(|driver: &Driver| {
-        for max_in_flight in [1, 3] {
+        for (max_in_flight, stabilizer) in [
+            (1, Stabilizer::Gate),
+            (1, Stabilizer::Flow),
+            (3, Stabilizer::Flow),
+        ] {
             let before = Case {
                 kind: Kind::Swap,
+                look: look(stabilizer),
                 max_in_flight,
                 ..Case::default()
             };
@@ -167,10 +188,13 @@ fn paint_fades_into_that_of_the_next_engine() {
             let found = play_both(before.on_gpu(), after.on_gpu());
             let wanted = play_both(before.on_cpu(), after.on_cpu());
             let alone = play(&mut *after.on_gpu(), second, None).unwrap();
-            let differs = largest(&found[..1], &alone[..1]);
-            assert!(differs > 20.0, "the old paint is gone at once: {differs}");
-            let found = largest(&found, &wanted);
-            assert!(found <= TOLERANCE, "{found}");
+            let differs = Difference::between(&found[..1], &alone[..1]).largest;
+            // What stays where it is looks the same in both.
+            let is_seen = differs > 20.0 || stabilizer == Stabilizer::Gate;
+            assert!(is_seen, "the old paint is gone at once: {differs}");
+            let found = Difference::between(&found, &wanted);
+            println!("{found:?}");
+            assert!(found.is_small(before.look), "{found:?}");
         }
         assert_eq!(driver.live(), [0, 0]);
     });

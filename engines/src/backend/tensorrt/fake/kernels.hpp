@@ -3,10 +3,15 @@
 #pragma once
 
 #include <csignal>
+#include <map>
 #include <string>
 
+#include "../kernels/believe.cu"
 #include "../kernels/blend.cu"
 #include "../kernels/download.cu"
+#include "../kernels/flow.cu"
+#include "../kernels/luma.cu"
+#include "../kernels/pyramid.cu"
 #include "../kernels/scale.cu"
 #include "../kernels/upload.cu"
 
@@ -32,6 +37,16 @@ static const Kernel KERNELS[] = {
     ENTRY(scale_rows, Scale),
     ENTRY(scale_columns, Scale),
     ENTRY(upload, Upload),
+    ENTRY(luma, Luma),
+    ENTRY(halve, Halve),
+    ENTRY(relight, Relight),
+    ENTRY(search, Search),
+    ENTRY(hear, Search),
+    ENTRY(spread, Spread),
+    ENTRY(believe_anew, Belief),
+    ENTRY(compare, Belief),
+    ENTRY(settle, Belief),
+    ENTRY(join, Belief),
 };
 
 // The kernel of that name, if the PTX has it. What it is told has the same size in both.
@@ -49,8 +64,9 @@ static const Kernel* kernel_in(const std::string& ptx, const std::string& name) 
   stop(name.c_str(), "it is not among the kernels of the fake driver");
 }
 
-// What is running, for the message below.
+// What is running, for the message below, and how often each kernel has run.
 static const char* running = "nothing";
+static std::map<std::string, size_t> n_runs;
 
 static void on_fault(int, siginfo_t* info, void*) {
   const Allocation* found = find(info->si_addr);
@@ -69,6 +85,7 @@ static void catch_faults() {
 
 static void run_kernel(const Kernel& kernel, const std::vector<u8>& job, u32 width, u32 height) {
   running = kernel.name;
+  ++n_runs[kernel.name];
   kernel.run(job.data(), width, height);
   running = "nothing";
 }

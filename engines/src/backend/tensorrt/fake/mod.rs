@@ -6,11 +6,14 @@
 mod case;
 mod clip;
 mod failures;
+mod following;
 mod frames;
 mod model;
 mod network;
+mod scenes;
 
 use std::env;
+use std::ffi::{CStr, c_char};
 use std::path::Path;
 use std::process::Command;
 
@@ -35,11 +38,17 @@ enum Memory {
 #[derive(Clone, Copy, Debug)]
 enum Hurry {
     /// None: all work is done when something waits for it.
-    Nothing,
+    Nothing = 0,
+    /// What is found out about frames that come in.
+    Following = 1,
     /// What is done to frames that come in.
-    Coming,
+    Coming = 2,
     /// What is done to frames that go out.
-    Going,
+    Going = 4,
+}
+
+impl Hurry {
+    const ALL: [Self; 4] = [Self::Nothing, Self::Following, Self::Coming, Self::Going];
 }
 
 impl Driver {
@@ -53,6 +62,28 @@ impl Driver {
         let count = count.unwrap();
         // SAFETY: it takes any number.
         [Memory::Gpu, Memory::Pinned].map(|memory| unsafe { count(memory as i32) })
+    }
+
+    /// Allocations that were ever made.
+    fn n_allocated(&self) -> usize {
+        // SAFETY: `driver.cpp` has this function.
+        let count = unsafe {
+            self.0
+                .get::<unsafe extern "C" fn() -> usize>(b"fake_count_ever")
+        };
+        // SAFETY: it can be called at any time.
+        unsafe { count.unwrap()() }
+    }
+
+    /// How often a kernel has run.
+    fn n_runs(&self, kernel: &CStr) -> usize {
+        // SAFETY: `driver.cpp` has this function.
+        let count = unsafe {
+            self.0
+                .get::<unsafe extern "C" fn(*const c_char) -> usize>(b"fake_count_runs")
+        };
+        // SAFETY: it takes any text.
+        unsafe { count.unwrap()(kernel.as_ptr()) }
     }
 
     /// Lets there be so many bytes of memory.
@@ -100,6 +131,7 @@ fn with_driver<Body: FnOnce(&Driver)>(body: Body) {
         .expect("this program, once more");
     let told = [&output.stdout[..], &output.stderr].concat();
     let told = String::from_utf8_lossy(&told);
+    print!("{told}");
     assert!(
         output.status.success() && told.contains("1 passed"),
         "{test}, {}:\n{told}",

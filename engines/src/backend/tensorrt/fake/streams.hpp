@@ -49,7 +49,7 @@ struct Event {
 
 // Every stream, those that are destroyed and have work left as well.
 static std::vector<std::shared_ptr<Stream>> streams;
-// Bit 0 is the first of each two that a context gets, bit 1 the second.
+// Bit 0 is the first of each three that a context gets, bit 1 the second, bit 2 the third.
 static unsigned hasty_streams = 0;
 
 // The youngest first: what a stream forgot to wait for is then still to be done.

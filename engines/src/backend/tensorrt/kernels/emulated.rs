@@ -9,20 +9,39 @@ use std::sync::{Mutex, PoisonError};
 
 use libloading::Library;
 
+/// How the threads of a warp run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Warps {
+    /// One thread does the work of all.
+    OfOne,
+    /// Each by itself, together with the others, as on a GPU.
+    Whole,
+}
+
 /// Compiled files by name. They stay loaded until the process ends.
-static LOADED: Mutex<Option<HashMap<&'static str, &'static Library>>> = Mutex::new(None);
+static LOADED: Mutex<Option<HashMap<(&'static str, Warps), &'static Library>>> = Mutex::new(None);
 
 /// Calls a kernel of `FILE.cu` for every place of a grid of `width` times `height`.
 ///
 /// # Safety
 /// `job` is laid out as the kernel's own job, and its addresses are those of memory as large as the kernel expects.
-pub(super) unsafe fn run<Job>(
+pub(super) unsafe fn run<Job>(file: &'static str, kernel: &str, job: &Job, grid: (usize, usize)) {
+    // SAFETY: the caller's.
+    unsafe { run_in(Warps::OfOne, file, kernel, job, grid) };
+}
+
+/// The same, in warps of a kind.
+///
+/// # Safety
+/// As [`run`].
+pub(super) unsafe fn run_in<Job>(
+    warps: Warps,
     file: &'static str,
     kernel: &str,
     job: &Job,
     (width, height): (usize, usize),
 ) {
-    let library = library(file);
+    let library = library(file, warps);
     // SAFETY: `KERNEL` of `kernel.cuh` makes functions of this kind.
     let function =
         unsafe { library.get::<unsafe extern "C" fn(*const Job, u32, u32)>(kernel.as_bytes()) };
@@ -31,11 +50,11 @@ pub(super) unsafe fn run<Job>(
     unsafe { function(job, width as u32, height as u32) };
 }
 
-fn library(file: &'static str) -> &'static Library {
+fn library(file: &'static str, warps: Warps) -> &'static Library {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     loaded
         .get_or_insert_default()
-        .entry(file)
+        .entry((file, warps))
         .or_insert_with(|| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/tensorrt/kernels");
             let target = tempfile::tempdir().expect("a temporary folder");
@@ -43,6 +62,12 @@ fn library(file: &'static str) -> &'static Library {
             let output = Command::new("c++")
                 .args(["-std=c++17", "-O1", "-shared", "-fPIC", "-Wall", "-Werror"])
                 .args(["-Wno-unused-function", "-x", "c++"])
+                .args(
+                    (warps == Warps::Whole)
+                        .then_some(["-DWARPS", "-pthread"])
+                        .iter()
+                        .flatten(),
+                )
                 .arg(folder.join(format!("{file}.cu")))
                 .arg("-o")
                 .arg(&target)

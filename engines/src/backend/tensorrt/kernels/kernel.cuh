@@ -31,6 +31,13 @@ INLINE u16 to_half(float value) {
 
 INLINE void add(u64* sum, u64 value) { atomicAdd(sum, value); }
 
+// Threads that work on one thing together; a block is as wide.
+static const int LANES = 32;
+INLINE int lane() { return threadIdx.x; }
+
+// What the lane that is `far` away has.
+INLINE float of_lane(float value, int far) { return __shfl_xor_sync(0xffffffffu, value, far); }
+
 #else
 
 #include <cmath>
@@ -43,17 +50,33 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #define INLINE static inline
-#define KERNEL(name, Job)                                              \
-  static void name##_here(const Job& job);                             \
-  extern "C" void name(const Job* job, u32 width, u32 height) {        \
-    for (here_y = 0; here_y < (int)height; ++here_y)                   \
-      for (here_x = 0; here_x < (int)width; ++here_x) name##_here(*job); \
-  }                                                                    \
+#define KERNEL(name, Job)                                         \
+  static void name##_here(const Job& job);                        \
+  extern "C" void name(const Job* job, u32 width, u32 height) {   \
+    run_places(width, height, [job] { name##_here(*job); });      \
+  }                                                               \
   static void name##_here(const Job& job)
 
 static thread_local int here_x, here_y;
 INLINE int place_x() { return here_x; }
 INLINE int place_y() { return here_y; }
+
+#ifdef WARPS
+#include "warps.hpp"
+#else
+
+// Where one works after the other, one does all of a thing.
+static const int LANES = 1;
+INLINE int lane() { return 0; }
+INLINE float of_lane(float value, int) { return value; }
+
+template <class Work>
+static void run_places(u32 width, u32 height, Work work) {
+  for (here_y = 0; here_y < (int)height; ++here_y)
+    for (here_x = 0; here_x < (int)width; ++here_x) work();
+}
+
+#endif
 
 INLINE float from_half(u16 half) {
   _Float16 value;
@@ -71,6 +94,12 @@ INLINE u16 to_half(float value) {
 INLINE void add(u64* sum, u64 value) { *sum += value; }
 
 #endif
+
+// The sum of what all lanes have. Each of them gets it, bit by bit the same.
+INLINE float sum_of_lanes(float value) {
+  for (int far = LANES / 2; far > 0; far /= 2) value += of_lane(value, far);
+  return value;
+}
 
 INLINE int lesser(int a, int b) { return a < b ? a : b; }
 INLINE int greater(int a, int b) { return a > b ? a : b; }
@@ -204,4 +233,19 @@ INLINE void store_chroma(const Frame& frame, int which, int x, int y, float code
 // Which byte of its row a channel of a packed pixel is.
 INLINE int packed_idx(const Frame& frame, int x, int channel) {
   return x * frame.bytes + (channel == 0 ? frame.red : channel == 1 ? 1 : 2 - frame.red);
+}
+
+// Pixels round every level that repeat its border.
+static const int BORDER = 16;
+
+// Luma at one size, from black, 0, to white, 255; see `Level` of the CPU definitions. It begins with its border.
+struct Level {
+  float* data;
+  // Without the border.
+  int width, height;
+};
+
+// A pixel, which may lie in the border.
+INLINE float* level_at(const Level& level, int x, int y) {
+  return level.data + (u64)(y + BORDER) * (level.width + 2 * BORDER) + x + BORDER;
 }

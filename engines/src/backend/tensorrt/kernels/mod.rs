@@ -3,18 +3,28 @@
 //! PTX is made by `compile.py` without a GPU and kept in the repository; the driver turns it into code for the GPU at hand.
 //! The same sources also compile as C++, and so the tests run them on the processor beside their twins.
 
+mod believe;
 mod blend;
 mod download;
 #[cfg(test)]
 mod emulated;
+mod flow;
 mod frame;
+mod level;
+mod luma;
+mod pyramid;
 mod scale;
 mod taps;
 mod upload;
 
+pub(super) use believe::Belief;
 pub(super) use blend::{Blend, Take};
 pub(super) use download::Download;
+pub(super) use flow::{Search, Spread};
 pub(super) use frame::Frame;
+pub(super) use level::Level;
+pub(super) use luma::Luma;
+pub(super) use pyramid::{Halve, Relight};
 pub(super) use scale::Scale;
 pub(super) use taps::{Filter, Table, Taps};
 pub(super) use upload::Upload;
@@ -26,9 +36,13 @@ use crate::geometry::Window;
 pub(super) type Address = u64;
 
 /// PTX of every file of kernels.
-pub(super) const PTX: [(&str, &str); 4] = [
+pub(super) const PTX: [(&str, &str); 8] = [
+    ("believe", include_str!("believe.ptx")),
     ("blend", include_str!("blend.ptx")),
     ("download", include_str!("download.ptx")),
+    ("flow", include_str!("flow.ptx")),
+    ("luma", include_str!("luma.ptx")),
+    ("pyramid", include_str!("pyramid.ptx")),
     ("scale", include_str!("scale.ptx")),
     ("upload", include_str!("upload.ptx")),
 ];
