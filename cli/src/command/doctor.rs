@@ -122,6 +122,8 @@ struct Nvidia {
     tensorrt: Result<String, String>,
     /// GPUs with compute capability and memory; or why there are none.
     gpus: Result<Vec<String>, String>,
+    /// What `engine=auto` takes, and why.
+    auto: String,
 }
 
 #[derive(Serialize)]
@@ -267,22 +269,35 @@ impl Nvidia {
                 device.n_bytes >> 20
             )
         };
-        Self {
-            tensorrt: tensorrt::probe()
+        Self::of(
+            tensorrt::probe()
                 .map(|runtime| format!("{runtime} in {}", runtime.library.display()))
                 .map_err(|error| error.to_string()),
-            gpus: tensorrt::devices()
+            tensorrt::devices()
                 .map(|devices| devices.into_iter().map(describe).collect())
                 .map_err(|error| error.to_string()),
-        }
+        )
     }
 
     #[cfg(not(any(feature = "tensorrt", feature = "tensorrt-enterprise")))]
     fn look() -> Self {
         let error = engines::Error::TensorRtNotBuilt.to_string();
+        Self::of(Err(error.clone()), Err(error))
+    }
+
+    fn of(tensorrt: Result<String, String>, gpus: Result<Vec<String>, String>) -> Self {
+        let gpu = gpus.as_ref().ok().and_then(|gpus| gpus.first());
+        let why = match (&tensorrt, gpu) {
+            (Ok(_), Some(_)) => {
+                "painting on a GPU has not been shown yet; `engine=tensorrt` asks for it"
+            }
+            (Err(_), Some(_)) => "there is a GPU, but not what it needs",
+            (_, None) => "there is no GPU that it could take",
+        };
         Self {
-            tensorrt: Err(error.clone()),
-            gpus: Err(error),
+            auto: format!("engine=auto takes the processor: {why}"),
+            tensorrt,
+            gpus,
         }
     }
 
@@ -292,14 +307,15 @@ impl Nvidia {
             Err(error) => report::line(format!("TensorRT: {error}"))?,
         }
         match &self.gpus {
-            Ok(gpus) if gpus.is_empty() => report::line("NVIDIA GPU: none"),
+            Ok(gpus) if gpus.is_empty() => report::line("NVIDIA GPU: none")?,
             Ok(gpus) => gpus
                 .iter()
-                .try_for_each(|gpu| report::line(format!("NVIDIA GPU: {gpu}"))),
+                .try_for_each(|gpu| report::line(format!("NVIDIA GPU: {gpu}")))?,
             // Said once is enough.
-            Err(error) if Some(error) == self.tensorrt.as_ref().err() => Ok(()),
-            Err(error) => report::line(format!("NVIDIA GPU: {error}")),
+            Err(error) if Some(error) == self.tensorrt.as_ref().err() => {}
+            Err(error) => report::line(format!("NVIDIA GPU: {error}"))?,
         }
+        report::line(&self.auto)
     }
 }
 
@@ -365,6 +381,22 @@ mod tests {
         let meminfo = "MemTotal:       100 kB\nMemAvailable:    2048000 kB\n";
         assert_eq!(free_memory_mib(meminfo), Some(2000));
         assert_eq!(free_memory_mib(""), None);
+    }
+
+    #[test]
+    fn why_the_processor_is_taken_is_said() {
+        let gpus = || Ok(vec!["a GPU".to_owned()]);
+        let missing = || "not there".to_owned();
+        let tensorrt = || Ok("TensorRT".to_owned());
+        for (found, words) in [
+            (Nvidia::of(tensorrt(), gpus()), "has not been shown"),
+            (Nvidia::of(Err(missing()), gpus()), "not what it needs"),
+            (Nvidia::of(tensorrt(), Err(missing())), "no GPU"),
+            (Nvidia::of(tensorrt(), Ok(Vec::new())), "no GPU"),
+        ] {
+            assert!(found.auto.contains("the processor"), "{}", found.auto);
+            assert!(found.auto.contains(words), "{}", found.auto);
+        }
     }
 
     #[test]
