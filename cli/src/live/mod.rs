@@ -10,6 +10,7 @@ mod controls;
 mod format;
 mod keys;
 mod line;
+mod outlet;
 mod pace;
 pub mod page;
 mod painter;

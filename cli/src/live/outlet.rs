@@ -1,0 +1,257 @@
+//! Pipelines of the sinks: frames and sound come in, are encoded where the sink wants that, and go out.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use gst::prelude::*;
+use gst_app::{AppLeakyType, AppSrc};
+
+use super::format::Format;
+use super::line::Build;
+use super::relay::Relay;
+use super::sink::Sink;
+use super::sound;
+use super::time::Time;
+use crate::packages::{has, make};
+use crate::video::chain;
+
+/// Bits that a pixel gets of the encoder: brush strokes need more than photos do.
+const BITS_A_PIXEL: f64 = 0.15;
+/// Bits a second of sound.
+const SOUND_BITS: i32 = 128_000;
+/// Seconds between pictures that a new watcher can start with.
+const SECONDS_A_KEY: i32 = 2;
+/// How long a muxer waits for the slower of frames and sound.
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+/// Frames or pieces of sound that wait for a sink; older ones are dropped.
+const WAITING: u64 = 60;
+
+/// Builds the pipeline of a sink.
+pub struct Outlet {
+    /// What it is.
+    pub sink: Sink,
+    /// The time of the run.
+    pub time: Time,
+    /// Size and rate of the frames.
+    pub format: Format,
+    /// Where frames come from.
+    pub frames: Arc<Relay>,
+    /// Where sound comes from.
+    pub sound: Arc<Relay>,
+    /// Whether there is any.
+    pub has_sound: bool,
+    /// Entrances of the pipeline that runs.
+    entrances: Vec<(Arc<Relay>, AppSrc)>,
+}
+
+impl Outlet {
+    /// One that is yet to be built.
+    pub fn new(
+        sink: Sink,
+        time: Time,
+        format: Format,
+        relays: [&Arc<Relay>; 2],
+        has_sound: bool,
+    ) -> Self {
+        let [frames, sound] = relays.map(Arc::clone);
+        Self {
+            sink,
+            time,
+            format,
+            frames,
+            sound,
+            has_sound,
+            entrances: Vec::new(),
+        }
+    }
+
+    /// Tells the pipeline that nothing more comes.
+    pub fn close(&self) {
+        for (relay, entrance) in &self.entrances {
+            relay.remove(entrance);
+            // If it is no longer running, it has ended already.
+            let _ = entrance.end_of_stream();
+        }
+    }
+
+    fn entrance(&mut self, relay: Arc<Relay>, caps: &gst::Caps) -> AppSrc {
+        let entrance = AppSrc::builder()
+            .caps(caps)
+            .format(gst::Format::Time)
+            .is_live(true)
+            .max_buffers(WAITING)
+            .leaky_type(AppLeakyType::Downstream)
+            .build();
+        entrance.set_latency(PATIENCE, gst::ClockTime::NONE);
+        self.entrances.push((relay, entrance.clone()));
+        entrance
+    }
+
+    fn encoders(&self) -> anyhow::Result<Vec<gst::Element>> {
+        let bits =
+            f64::from(self.format.width * self.format.height * self.format.fps) * BITS_A_PIXEL;
+        let encoder = make("x264enc")?;
+        encoder.set_property_from_str("tune", "zerolatency");
+        encoder.set_property_from_str("speed-preset", "superfast");
+        encoder.set_property("bitrate", (bits / 1000.0).round().max(300.0) as u32);
+        encoder.set_property("key-int-max", (self.format.fps * SECONDS_A_KEY) as u32);
+        let parser = make("h264parse")?;
+        parser.set_property("config-interval", -1);
+        Ok(vec![encoder, parser])
+    }
+
+    fn sound_encoders() -> anyhow::Result<Vec<gst::Element>> {
+        let encoder = make(if has("avenc_aac") {
+            "avenc_aac"
+        } else {
+            "voaacenc"
+        })?;
+        encoder.set_property("bitrate", SOUND_BITS);
+        Ok(vec![make("audioconvert")?, encoder, make("aacparse")?])
+    }
+}
+
+impl Build for Outlet {
+    fn build(&mut self) -> anyhow::Result<gst::Pipeline> {
+        let pipeline = gst::Pipeline::new();
+        self.time.rule(&pipeline);
+        let ends = ends(&self.sink, self.format)?;
+        let frames = self.entrance(self.frames.clone(), &self.format.caps());
+        let mut elements = vec![frames.upcast(), make("queue")?, make("videoconvert")?];
+        match self.sink.muxer() {
+            None => {
+                elements.extend(ends);
+                chain(&pipeline, &elements)?;
+            }
+            Some(name) => {
+                let muxer = make(name)?;
+                match name {
+                    "flvmux" => muxer.set_property("streamable", true),
+                    // Whole packets of the network.
+                    "mpegtsmux" => muxer.set_property("alignment", 7),
+                    // In pieces, so that what was recorded is there even if the power fails.
+                    "mp4mux" => muxer.set_property("fragment-duration", 1000_u32),
+                    _ => {}
+                }
+                chain(&pipeline, &[std::slice::from_ref(&muxer), &ends].concat())?;
+                elements.extend(self.encoders()?);
+                chain(&pipeline, &elements)?;
+                elements.last().context("an encoder")?.link(&muxer)?;
+                if self.sink.wants_sound(self.has_sound) {
+                    let sound = self.entrance(self.sound.clone(), &sound::caps());
+                    let mut elements = vec![sound.upcast(), make("queue")?];
+                    elements.extend(Self::sound_encoders()?);
+                    chain(&pipeline, &elements)?;
+                    elements.last().context("an encoder")?.link(&muxer)?;
+                }
+            }
+        }
+        for (relay, entrance) in &self.entrances {
+            relay.add(entrance.clone());
+        }
+        Ok(pipeline)
+    }
+
+    fn forget(&mut self) {
+        for (relay, entrance) in self.entrances.drain(..) {
+            relay.remove(&entrance);
+        }
+    }
+}
+
+/// The last elements of a sink's pipeline.
+fn ends(sink: &Sink, format: Format) -> anyhow::Result<Vec<gst::Element>> {
+    let ends = match sink {
+        Sink::Window => vec![window()?],
+        Sink::PipeWire => vec![pipewire()?],
+        Sink::V4l2(device) => {
+            // What v4l2loopback gets first is what its readers see for as long as it lives.
+            let filter = make("capsfilter")?;
+            let caps = gst::Caps::builder("video/x-raw")
+                .field("format", "YUY2")
+                .field("framerate", gst::Fraction::new(format.fps, 1));
+            filter.set_property("caps", caps.build());
+            // It cannot take memory that others allocated its way.
+            let identity = make("identity")?;
+            identity.set_property("drop-allocation", true);
+            let sink = make("v4l2sink")?;
+            sink.set_property("device", device.to_string_lossy().as_ref());
+            vec![filter, identity, sink]
+        }
+        Sink::Srt(address) => {
+            let sink = make("srtsink")?;
+            sink.set_property("uri", address);
+            sink.set_property("wait-for-connection", false);
+            vec![sink]
+        }
+        Sink::Udp(host, port) => {
+            let sink = make("udpsink")?;
+            sink.set_property("host", host);
+            sink.set_property("port", i32::from(*port));
+            vec![sink]
+        }
+        Sink::Rtmp(address) => {
+            let sink = make("rtmp2sink")?;
+            sink.set_property("location", address);
+            vec![sink]
+        }
+        Sink::File(path) => {
+            let sink = make("filesink")?;
+            sink.set_property("location", path);
+            vec![sink]
+        }
+    };
+    let last = ends.last().context("a sink is one element at least")?;
+    if last.has_property("sync") {
+        // Frames come when they are painted; nothing is won by keeping them.
+        last.set_property("sync", false);
+    }
+    Ok(ends)
+}
+
+/// A window: the first kind that this screen opens.
+fn window() -> anyhow::Result<gst::Element> {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let mut kinds = Vec::new();
+    if is_set("WAYLAND_DISPLAY") {
+        kinds.push("waylandsink");
+    }
+    if is_set("DISPLAY") {
+        kinds.extend(["xvimagesink", "glimagesink", "ximagesink"]);
+    }
+    ensure!(
+        !kinds.is_empty(),
+        "there is no screen: neither WAYLAND_DISPLAY nor DISPLAY is set; paint somewhere else with --to"
+    );
+    for kind in kinds.iter().filter(|kind| has(kind)) {
+        let sink = make(kind)?;
+        if sink.set_state(gst::State::Ready).is_ok() {
+            return Ok(sink);
+        }
+        // One that does not open has nothing to close.
+        let _ = sink.set_state(gst::State::Null);
+    }
+    bail!(
+        "no window opens on this screen; tried {}, of the packages gstreamer1.0-x, gstreamer1.0-gl and \
+         gstreamer1.0-plugins-bad",
+        kinds.join(", ")
+    );
+}
+
+/// The name of our PipeWire node, different from that of any other process.
+pub fn node_name() -> String {
+    format!("impasto-{}", std::process::id())
+}
+
+/// A node that PipeWire's clients take for a camera.
+fn pipewire() -> anyhow::Result<gst::Element> {
+    let sink = make("pipewiresink")?;
+    sink.set_property_from_str("mode", "provide");
+    let properties = gst::Structure::builder("props")
+        .field("media.class", "Video/Source")
+        .field("media.role", "Camera")
+        .field("node.name", node_name())
+        .field("node.description", "Impasto");
+    sink.set_property("stream-properties", properties.build());
+    Ok(sink)
+}
