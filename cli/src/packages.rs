@@ -64,6 +64,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "flvmux",
             "pulsesrc",
             "jpegenc",
+            "rtph264pay",
+            "rtpmp4gpay",
         ],
     ),
     (

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::args::{SteadyArgs, StyleArgs, size};
 use crate::live::page::ADDRESS;
-use crate::live::{self, Meters, Sink, Sound, Source, Wish};
+use crate::live::{self, Meters, Sound, Source, Target, Wish};
 use crate::{interrupt, report};
 
 /// Paints a camera, or anything that plays, as it comes.
@@ -32,10 +32,10 @@ pub struct Live {
     from: Source,
 
     /// Where the painting goes, once for each: `window`, `pipewire` (a camera for all PipeWire clients),
-    /// `v4l2:/dev/videoN` (v4l2loopback), `srt://HOST:PORT`, `udp://HOST:PORT`, `rtmp://SERVER/...`, or a recording:
-    /// .mkv, .mp4, .ts
+    /// `v4l2:/dev/videoN` (v4l2loopback), `srt://HOST:PORT`, `udp://HOST:PORT`, `rtmp://SERVER/...`, `rtsp` or
+    /// `rtsp://ADDRESS:PORT/PATH` (served here; `rtsp://127.0.0.1:8554/impasto` unless named), or a recording: .mkv, .mp4, .ts
     #[arg(long, value_name = "SINK", default_value = "window")]
-    to: Vec<Sink>,
+    to: Vec<Target>,
 
     /// Where sound comes from: `source`, `none`, `pulse`, `pipewire`, or an ALSA device such as `hw:1`
     #[arg(long, value_name = "SOUND", default_value = "source")]
@@ -91,7 +91,7 @@ impl Live {
         live::run(live::Live {
             source: self.from,
             sound: self.audio,
-            sinks: self.to,
+            targets: self.to,
             wish: Wish {
                 size: self.size,
                 fps: self.fps,

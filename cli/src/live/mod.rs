@@ -2,11 +2,13 @@
 //!
 //! Source, painter and every sink are pipelines of their own on one clock ([`time`]), so that a camera that is pulled out
 //! or a server that goes away takes nothing else down: what fails is built anew ([`mod@line`]). Frames and sound go from one
-//! to the next through a [`relay`]; where no frames come, a still card ([`card`]) stands in for them, and silence for
+//! to the next through a [`relay`]; viewers that come and fetch are served by [`rtsp`]; where no frames come, a still card ([`card`]) stands in for them, and silence for
 //! sound ([`sound`]). `run` ties it together and watches. Keys and a [`page`] change how it is painted ([`controls`]).
 
 mod card;
 mod controls;
+mod encode;
+mod feed;
 mod format;
 mod keys;
 mod line;
@@ -15,15 +17,17 @@ mod pace;
 pub mod page;
 mod painter;
 mod relay;
+mod rtsp;
 mod run;
 mod sink;
 mod snapshot;
 mod sound;
 mod source;
+mod target;
 mod time;
 mod watch;
 
 pub use format::Wish;
 pub use run::{Live, Meters, run};
-pub use sink::Sink;
 pub use source::{Sound, Source};
+pub use target::Target;

@@ -1,125 +1,60 @@
 //! Pipelines of the sinks: frames and sound come in, are encoded where the sink wants that, and go out.
 
-use std::sync::Arc;
-
 use anyhow::{Context, bail, ensure};
 use gst::prelude::*;
-use gst_app::{AppLeakyType, AppSrc};
 
+use super::encode;
+use super::feed::{Entrance, Feed};
 use super::format::Format;
 use super::line::Build;
-use super::relay::Relay;
 use super::sink::Sink;
-use super::sound;
-use super::time::Time;
 use crate::packages::{has, make};
 use crate::video::chain;
 
-/// Bits that a pixel gets of the encoder: brush strokes need more than photos do.
-const BITS_A_PIXEL: f64 = 0.15;
-/// Bits a second of sound.
-const SOUND_BITS: i32 = 128_000;
-/// Seconds between pictures that a new watcher can start with.
-const SECONDS_A_KEY: i32 = 2;
 /// How long a muxer waits for the slower of frames and sound.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(500);
-/// Frames or pieces of sound that wait for a sink; older ones are dropped.
-const WAITING: u64 = 60;
 
 /// Builds the pipeline of a sink.
 pub struct Outlet {
     /// What it is.
     pub sink: Sink,
-    /// The time of the run.
-    pub time: Time,
-    /// Size and rate of the frames.
-    pub format: Format,
-    /// Where frames come from.
-    pub frames: Arc<Relay>,
-    /// Where sound comes from.
-    pub sound: Arc<Relay>,
-    /// Whether there is any.
-    pub has_sound: bool,
+    feed: Feed,
     /// Entrances of the pipeline that runs.
-    entrances: Vec<(Arc<Relay>, AppSrc)>,
+    entrances: Vec<Entrance>,
 }
 
 impl Outlet {
     /// One that is yet to be built.
-    pub fn new(
-        sink: Sink,
-        time: Time,
-        format: Format,
-        relays: [&Arc<Relay>; 2],
-        has_sound: bool,
-    ) -> Self {
-        let [frames, sound] = relays.map(Arc::clone);
+    pub fn new(sink: Sink, feed: Feed) -> Self {
         Self {
             sink,
-            time,
-            format,
-            frames,
-            sound,
-            has_sound,
+            feed,
             entrances: Vec::new(),
         }
     }
 
     /// Tells the pipeline that nothing more comes.
     pub fn close(&self) {
-        for (relay, entrance) in &self.entrances {
-            relay.remove(entrance);
-            // If it is no longer running, it has ended already.
-            let _ = entrance.end_of_stream();
-        }
+        self.entrances.iter().for_each(Entrance::close);
     }
 
-    fn entrance(&mut self, relay: Arc<Relay>, caps: &gst::Caps) -> AppSrc {
-        let entrance = AppSrc::builder()
-            .caps(caps)
-            .format(gst::Format::Time)
-            .is_live(true)
-            .max_buffers(WAITING)
-            .leaky_type(AppLeakyType::Downstream)
-            .build();
-        entrance.set_latency(PATIENCE, gst::ClockTime::NONE);
-        self.entrances.push((relay, entrance.clone()));
-        entrance
-    }
-
-    fn encoders(&self) -> anyhow::Result<Vec<gst::Element>> {
-        let bits =
-            f64::from(self.format.width * self.format.height * self.format.fps) * BITS_A_PIXEL;
-        let encoder = make("x264enc")?;
-        encoder.set_property_from_str("tune", "zerolatency");
-        encoder.set_property_from_str("speed-preset", "superfast");
-        encoder.set_property("bitrate", (bits / 1000.0).round().max(300.0) as u32);
-        encoder.set_property("key-int-max", (self.format.fps * SECONDS_A_KEY) as u32);
-        let parser = make("h264parse")?;
-        parser.set_property("config-interval", -1);
-        Ok(vec![encoder, parser])
-    }
-
-    fn sound_encoders() -> anyhow::Result<Vec<gst::Element>> {
-        let encoder = make(if has("avenc_aac") {
-            "avenc_aac"
-        } else {
-            "voaacenc"
-        })?;
-        encoder.set_property("bitrate", SOUND_BITS);
-        Ok(vec![make("audioconvert")?, encoder, make("aacparse")?])
+    /// The first elements of a pipeline.
+    fn enter(&mut self, entrance: Entrance) -> anyhow::Result<Vec<gst::Element>> {
+        let elements = vec![entrance.element(), make("queue")?];
+        self.entrances.push(entrance);
+        Ok(elements)
     }
 }
 
 impl Build for Outlet {
     fn build(&mut self) -> anyhow::Result<gst::Pipeline> {
         let pipeline = gst::Pipeline::new();
-        self.time.rule(&pipeline);
-        let ends = ends(&self.sink, self.format)?;
-        let frames = self.entrance(self.frames.clone(), &self.format.caps());
-        let mut elements = vec![frames.upcast(), make("queue")?, make("videoconvert")?];
+        self.feed.time.rule(&pipeline);
+        let ends = ends(&self.sink, self.feed.format)?;
+        let mut elements = self.enter(self.feed.frames(PATIENCE))?;
         match self.sink.muxer() {
             None => {
+                elements.push(make("videoconvert")?);
                 elements.extend(ends);
                 chain(&pipeline, &elements)?;
             }
@@ -134,28 +69,23 @@ impl Build for Outlet {
                     _ => {}
                 }
                 chain(&pipeline, &[std::slice::from_ref(&muxer), &ends].concat())?;
-                elements.extend(self.encoders()?);
+                elements.extend(encode::frames(self.feed.format)?);
                 chain(&pipeline, &elements)?;
                 elements.last().context("an encoder")?.link(&muxer)?;
-                if self.sink.wants_sound(self.has_sound) {
-                    let sound = self.entrance(self.sound.clone(), &sound::caps());
-                    let mut elements = vec![sound.upcast(), make("queue")?];
-                    elements.extend(Self::sound_encoders()?);
+                if self.sink.wants_sound(self.feed.has_sound) {
+                    let mut elements = self.enter(self.feed.sound(PATIENCE))?;
+                    elements.extend(encode::sound()?);
                     chain(&pipeline, &elements)?;
                     elements.last().context("an encoder")?.link(&muxer)?;
                 }
             }
         }
-        for (relay, entrance) in &self.entrances {
-            relay.add(entrance.clone());
-        }
+        self.entrances.iter().for_each(Entrance::open);
         Ok(pipeline)
     }
 
     fn forget(&mut self) {
-        for (relay, entrance) in self.entrances.drain(..) {
-            relay.remove(&entrance);
-        }
+        self.entrances.clear();
     }
 }
 

@@ -9,19 +9,21 @@ use anyhow::Context;
 
 use super::card::Card;
 use super::controls::Controls;
+use super::feed::Feed;
 use super::format::{Choice, Format, Wish};
 use super::keys::{HELP, Key, Keys};
 use super::line::{Event, Line};
-use super::outlet::{Outlet, node_name};
+use super::outlet::Outlet;
 use super::page::{Page, Place};
 use super::painter::{Painter, Spans};
 use super::relay::Relay;
-use super::sink::Sink;
+use super::rtsp::Server;
 use super::snapshot::Snapshots;
 use super::sound::Track;
 use super::source::{Camera, Inlet, Microphone, Sound, Source};
+use super::target::Target;
 use super::time::Time;
-use super::watch::Watch;
+use super::watch::Watchers;
 use crate::args::{SteadyArgs, StyleArgs};
 use crate::interrupt;
 use crate::report::warn;
@@ -50,7 +52,7 @@ pub struct Live<'a> {
     /// Where sound comes from.
     pub sound: Sound,
     /// Where the painting goes.
-    pub sinks: Vec<Sink>,
+    pub targets: Vec<Target>,
     /// What is insisted on.
     pub wish: Wish,
     /// How to paint.
@@ -142,8 +144,7 @@ struct Session {
     /// The terminal's keys, if there is one.
     keys: Option<Keys>,
     sinks: Vec<Line<Outlet>>,
-    /// Tells whether anybody watches, where that can be told of all sinks.
-    watch: Option<Watch>,
+    watchers: Watchers,
     rest: Rest,
     /// How long frames have taken since the last line.
     delay: Spans,
@@ -153,6 +154,8 @@ struct Session {
     painted: Arc<Relay>,
     /// Frames that had come when the last one was seen, and when that was.
     seen: (u64, Instant),
+    /// Whether the source has failed since.
+    is_lost: bool,
     /// Frames that came in rests that are over.
     n_unwatched: u64,
 }
@@ -170,8 +173,10 @@ enum Rest {
 impl Session {
     fn start(live: &Live<'_>) -> anyhow::Result<Self> {
         live.source.check()?;
-        for sink in &live.sinks {
-            sink.check()?;
+        for target in &live.targets {
+            if let Target::Sink(sink) = target {
+                sink.check()?;
+            }
         }
         let place = live.page.map(Place::take).transpose()?;
         let time = Time::start();
@@ -200,16 +205,25 @@ impl Session {
         eprintln!("painting {} as {format}", live.source);
         let style = (live.style, live.steady);
         let painter = Painter::start(style, &time, format, [&unpainted, &painted])?;
-        let mut sinks = Vec::new();
-        for sink in &live.sinks {
-            let outlet = Outlet::new(
-                sink.clone(),
-                time.clone(),
-                format,
-                [&painted, &sound],
-                live.sound != Sound::None,
-            );
-            sinks.push(Line::start(outlet).with_context(|| format!("opening {sink}"))?);
+        let feed = Feed {
+            time: time.clone(),
+            format,
+            frames: painted.clone(),
+            sound,
+            has_sound: live.sound != Sound::None,
+        };
+        // An address that is taken is found out before a recording is begun.
+        let (mut servers, mut sinks) = (Vec::new(), Vec::new());
+        for target in &live.targets {
+            if let Target::Rtsp(mount) = target {
+                servers.push(Server::start(mount, feed.clone())?);
+            }
+        }
+        for target in &live.targets {
+            if let Target::Sink(sink) = target {
+                let outlet = Outlet::new(sink.clone(), feed.clone());
+                sinks.push(Line::start(outlet).with_context(|| format!("opening {sink}"))?);
+            }
         }
         let quality = live.style.network.quality;
         let controls = Controls::of(painter.element(), quality, Snapshots::new(&painted, format))?;
@@ -224,11 +238,12 @@ impl Session {
             controls,
             page: page.transpose()?,
             keys,
-            watch: watch(&live.sinks),
+            watchers: Watchers::of(&sinks, servers),
             rest: Rest::None(Instant::now()),
             delay: Spans::default(),
             card: Card::new(format, live.source.lost(), &painted),
             seen: (0, Instant::now()),
+            is_lost: false,
             n_unwatched: 0,
             time,
             format,
@@ -247,6 +262,9 @@ impl Session {
         let n = self.unpainted.n_passed();
         if n != self.seen.0 {
             self.seen = (n, Instant::now());
+            if std::mem::take(&mut self.is_lost) {
+                eprintln!("{}: frames come again", self.camera.builder.source);
+            }
         }
         self.rest();
         if !matches!(self.rest, Rest::None(_)) {
@@ -254,7 +272,7 @@ impl Session {
             self.seen.1 = Instant::now();
         }
         let quiet = self.seen.1.elapsed();
-        tend_source(&mut self.camera, n > 0, quiet);
+        self.is_lost |= tend_source(&mut self.camera, n > 0, quiet);
         if let Some(Event::Failed(error, wait)) = self.microphone.as_mut().and_then(Line::tend) {
             warn(format!(
                 "no sound: {error:#}; next attempt in {:.1} s",
@@ -279,8 +297,8 @@ impl Session {
 
     /// Rests while nobody watches: the painter at once, the source after a while.
     fn rest(&mut self) {
-        let is_watched = self.watch.as_ref().is_none_or(Watch::is_watched)
-            || self.page.as_ref().is_some_and(Page::is_watched);
+        let is_watched =
+            self.watchers.are_there() || self.page.as_ref().is_some_and(Page::is_watched);
         let n = self.unpainted.n_passed();
         match self.rest {
             Rest::None(_) if is_watched => self.rest = Rest::None(Instant::now()),
@@ -368,22 +386,6 @@ impl Session {
     }
 }
 
-/// Watches whether the sinks are watched, where that can be told of all.
-fn watch(sinks: &[Sink]) -> Option<Watch> {
-    if !sinks.iter().all(|sink| *sink == Sink::PipeWire) {
-        return None;
-    }
-    match Watch::start(node_name()) {
-        Ok(watch) => Some(watch),
-        Err(error) => {
-            warn(format!(
-                "whether anybody watches cannot be told, and every frame is painted: pw-dump: {error}"
-            ));
-            None
-        }
-    }
-}
-
 /// Waits until the source has told its format, for a while.
 fn wait_for_format(choice: &Choice, camera: &mut Line<Camera>) -> anyhow::Result<Format> {
     let start = Instant::now();
@@ -401,24 +403,16 @@ fn wait_for_format(choice: &Choice, camera: &mut Line<Camera>) -> anyhow::Result
     Ok(choice.make(None))
 }
 
-/// Sees to the source, which has given no frame for `quiet`, and perhaps none at all yet.
-fn tend_source(camera: &mut Line<Camera>, has_started: bool, quiet: Duration) {
+/// Sees to the source, which has given no frame for `quiet`, and perhaps none at all yet. True if it has failed.
+fn tend_source(camera: &mut Line<Camera>, has_started: bool, quiet: Duration) -> bool {
     let source = camera.builder.source.clone();
-    let lost = |error: &anyhow::Error, wait: Duration| {
-        warn(format!(
-            "{source}: {error:#}; next attempt in {:.1} s",
-            wait.as_secs_f32()
-        ));
-    };
-    match camera.tend() {
-        Some(Event::Failed(error, wait)) => lost(&error, wait),
-        Some(Event::Ended) if source.loops() => camera.restart(),
-        Some(Event::Ended) => {
-            if let Event::Failed(error, wait) = camera.fail(anyhow::anyhow!("it has ended")) {
-                lost(&error, wait);
-            }
+    let mut event = camera.tend();
+    if let Some(Event::Ended) = event {
+        if source.loops() {
+            camera.restart();
+        } else {
+            event = Some(camera.fail(anyhow::anyhow!("it has ended")));
         }
-        Some(Event::Back) | None => {}
     }
     let is_dead = |runs: Duration| {
         if has_started && quiet < runs {
@@ -428,11 +422,16 @@ fn tend_source(camera: &mut Line<Camera>, has_started: bool, quiet: Duration) {
         }
     };
     if camera.runs_for().is_some_and(is_dead) {
-        let silent = anyhow::anyhow!("no frames come");
-        if let Event::Failed(error, wait) = camera.fail(silent) {
-            lost(&error, wait);
-        }
+        event = Some(camera.fail(anyhow::anyhow!("no frames come")));
     }
+    let Some(Event::Failed(error, wait)) = event else {
+        return false;
+    };
+    warn(format!(
+        "{source}: {error:#}; next attempt in {:.1} s",
+        wait.as_secs_f32()
+    ));
+    true
 }
 
 /// Sees to the sinks. True if one has ended that all hangs on.

@@ -32,7 +32,7 @@ impl FromStr for Sink {
             let extension = Path::new(text).extension().and_then(|found| found.to_str());
             match muxer_of(extension.unwrap_or_default()) {
                 Some(_) => Ok(Self::File(text.into())),
-                None => Err("wanted window, pipewire, v4l2:/dev/videoN, srt://, udp://, rtmp:// or a file .mkv, .mp4 or .ts".to_owned()),
+                None => Err("wanted window, pipewire, v4l2:/dev/videoN, srt://, udp://, rtmp://, rtsp:// or a file .mkv, .mp4 or .ts".to_owned()),
             }
         };
         if let Some(device) = text.strip_prefix("v4l2:") {

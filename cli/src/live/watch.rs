@@ -1,4 +1,5 @@
-//! Whether anybody watches: PipeWire tells of our camera whether a client takes its frames.
+//! Whether anybody watches: PipeWire tells of our camera whether a client takes its frames, and a server of ours knows its
+//! viewers.
 
 use std::io::BufReader;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -8,11 +9,57 @@ use std::thread;
 
 use serde_json::{Deserializer, Value};
 
+use super::line::Line;
+use super::outlet::{Outlet, node_name};
+use super::rtsp::Server;
+use super::sink::Sink;
+use crate::report::warn;
+
 /// Prints everything that PipeWire knows, and then every change, as lists in JSON. It comes with PipeWire.
 const MONITOR: &str = "pw-dump";
 
+/// All who may watch.
+pub struct Watchers {
+    /// Whether there are sinks of which it cannot be told.
+    is_unknown: bool,
+    camera: Option<Watch>,
+    servers: Vec<Server>,
+}
+
+impl Watchers {
+    /// Those of sinks and servers.
+    pub fn of(sinks: &[Line<Outlet>], servers: Vec<Server>) -> Self {
+        let is_camera = |line: &Line<Outlet>| line.builder.sink == Sink::PipeWire;
+        let mut is_unknown = !sinks.iter().all(is_camera);
+        let mut camera = None;
+        if !is_unknown && !sinks.is_empty() {
+            match Watch::start(node_name()) {
+                Ok(watch) => camera = Some(watch),
+                Err(error) => {
+                    is_unknown = true;
+                    warn(format!(
+                        "whether anybody watches cannot be told, and every frame is painted: {MONITOR}: {error}"
+                    ));
+                }
+            }
+        }
+        Self {
+            is_unknown,
+            camera,
+            servers,
+        }
+    }
+
+    /// Whether there are any, as far as can be told.
+    pub fn are_there(&self) -> bool {
+        self.is_unknown
+            || self.camera.as_ref().is_some_and(Watch::is_watched)
+            || self.servers.iter().any(Server::is_watched)
+    }
+}
+
 /// Watches whether a node is watched.
-pub struct Watch {
+struct Watch {
     monitor: Child,
     is_watched: Arc<AtomicBool>,
 }
@@ -22,7 +69,7 @@ impl Watch {
     ///
     /// # Errors
     /// If PipeWire's monitor cannot be started.
-    pub fn start(node: String) -> std::io::Result<Self> {
+    fn start(node: String) -> std::io::Result<Self> {
         let mut monitor = Command::new(MONITOR)
             .arg("--monitor")
             .stdin(Stdio::null())
@@ -42,7 +89,7 @@ impl Watch {
     }
 
     /// Whether a client takes the frames.
-    pub fn is_watched(&self) -> bool {
+    fn is_watched(&self) -> bool {
         self.is_watched.load(Ordering::Relaxed)
     }
 }

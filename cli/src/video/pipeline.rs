@@ -150,11 +150,11 @@ fn frames_in_flight((width, height): (usize, usize)) -> u32 {
     (n_cores + 1).min(limit) as u32
 }
 
-/// Adds elements to the pipeline and links them in order.
+/// Adds elements to a pipeline, or a part of one, and links them in order.
 ///
 /// # Errors
 /// If two of them do not fit.
-pub fn chain(pipeline: &gst::Pipeline, elements: &[gst::Element]) -> anyhow::Result<()> {
+pub fn chain(pipeline: &impl IsA<gst::Bin>, elements: &[gst::Element]) -> anyhow::Result<()> {
     pipeline.add_many(elements)?;
     gst::Element::link_many(elements)?;
     Ok(())

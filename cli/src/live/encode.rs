@@ -1,0 +1,43 @@
+//! Encoders of live streams: what any server and any player takes.
+
+use gst::prelude::*;
+
+use super::format::Format;
+use crate::packages::{has, make};
+
+/// Bits that a pixel gets of the encoder: brush strokes need more than photos do.
+const BITS_A_PIXEL: f64 = 0.15;
+/// Bits a second of sound.
+const SOUND_BITS: i32 = 128_000;
+/// Seconds between pictures that a new watcher can start with.
+const SECONDS_A_KEY: i32 = 2;
+
+/// Elements that make H.264 of raw frames.
+///
+/// # Errors
+/// If GStreamer lacks one.
+pub fn frames(format: Format) -> anyhow::Result<Vec<gst::Element>> {
+    let bits = f64::from(format.width * format.height * format.fps) * BITS_A_PIXEL;
+    let encoder = make("x264enc")?;
+    encoder.set_property_from_str("tune", "zerolatency");
+    encoder.set_property_from_str("speed-preset", "superfast");
+    encoder.set_property("bitrate", (bits / 1000.0).round().max(300.0) as u32);
+    encoder.set_property("key-int-max", (format.fps * SECONDS_A_KEY) as u32);
+    let parser = make("h264parse")?;
+    parser.set_property("config-interval", -1);
+    Ok(vec![make("videoconvert")?, encoder, parser])
+}
+
+/// Elements that make AAC of raw sound.
+///
+/// # Errors
+/// If GStreamer lacks one.
+pub fn sound() -> anyhow::Result<Vec<gst::Element>> {
+    let encoder = make(if has("avenc_aac") {
+        "avenc_aac"
+    } else {
+        "voaacenc"
+    })?;
+    encoder.set_property("bitrate", SOUND_BITS);
+    Ok(vec![make("audioconvert")?, encoder, make("aacparse")?])
+}
