@@ -9,8 +9,8 @@ use crate::video::failure;
 
 /// Time before the second attempt; doubled with every further one.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// Longest time between attempts.
-const LONGEST_WAIT: Duration = Duration::from_secs(4);
+/// Longest time between attempts: what comes back is found within five seconds, with two of them to get going.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// A pipeline that has run for so long is sound: when it fails, the next attempt comes soon again.
 const SOUND: Duration = Duration::from_secs(10);
 

@@ -3,5 +3,6 @@
 
 #![forbid(unsafe_code)]
 
+mod rtmp;
 mod rtsp;
 mod run;
