@@ -85,3 +85,32 @@ impl Drop for Entrance {
         self.relay.remove(&self.source);
     }
 }
+
+#[cfg(test)]
+impl Feed {
+    /// One of small frames and sound, that begins now.
+    pub fn small() -> Self {
+        gst::init().unwrap();
+        let [frames, sound] = [0; 2].map(|_| Arc::new(Relay::default()));
+        Self {
+            time: Time::start(),
+            format: Format {
+                width: 64,
+                height: 48,
+                fps: 25,
+            },
+            frames,
+            sound,
+            has_sound: true,
+        }
+    }
+
+    /// Feeds a grey frame and as much silence.
+    pub fn give(&self) {
+        let now = self.time.now();
+        let frame = gst::Buffer::from_slice([90; 64 * 48 * 3 / 2]);
+        let silence = gst::Buffer::from_slice([0; 48_000 / 25 * 4]);
+        self.frames.pass(frame, now);
+        self.sound.pass(silence, now);
+    }
+}

@@ -99,7 +99,11 @@ fn ends(sink: &Sink, format: Format) -> anyhow::Result<Vec<gst::Element>> {
             let filter = make("capsfilter")?;
             let caps = gst::Caps::builder("video/x-raw")
                 .field("format", "YUY2")
-                .field("framerate", gst::Fraction::new(format.fps, 1));
+                .field("width", format.width)
+                .field("height", format.height)
+                .field("framerate", gst::Fraction::new(format.fps, 1))
+                .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+                .field("interlace-mode", "progressive");
             filter.set_property("caps", caps.build());
             // It cannot take memory that others allocated its way.
             let identity = make("identity")?;
@@ -184,4 +188,80 @@ fn pipewire() -> anyhow::Result<gst::Element> {
         .field("node.description", "Impasto");
     sink.set_property("stream-properties", properties.build());
     Ok(sink)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    /// Puts something that gives frames out again in the place of the last element, which needs a device.
+    fn without_device(pipeline: &gst::Pipeline, device: &str) -> gst_app::AppSink {
+        let elements = pipeline.iterate_elements().into_iter().flatten();
+        let is_device = |element: &gst::Element| {
+            element
+                .factory()
+                .is_some_and(|factory| factory.name() == device)
+        };
+        let sink = elements.into_iter().find(is_device).unwrap();
+        let before = sink.static_pad("sink").unwrap().peer().unwrap();
+        pipeline.remove(&sink).unwrap();
+        let end = gst_app::AppSink::builder().sync(false).build();
+        pipeline.add(&end).unwrap();
+        before.link(&end.static_pad("sink").unwrap()).unwrap();
+        end
+    }
+
+    #[test]
+    fn a_virtual_camera_gets_frames_of_one_form_whenever_it_is_opened() {
+        let feed = Feed::small();
+        let mut outlet = Outlet::new(Sink::V4l2("/dev/video9".into()), feed.clone());
+        let mut forms = Vec::new();
+        for _ in 0..2 {
+            let pipeline = outlet.build().unwrap();
+            let end = without_device(&pipeline, "v4l2sink");
+            let [n_forms, n_offers] = [0; 2].map(|_| Arc::new(AtomicUsize::new(0)));
+            let (told, asked) = (n_forms.clone(), n_offers.clone());
+            let kinds = gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::QUERY_DOWNSTREAM;
+            let pad = end.static_pad("sink").unwrap();
+            pad.add_probe(kinds, move |_, info| {
+                if info
+                    .event()
+                    .is_some_and(|event| event.type_() == gst::EventType::Caps)
+                {
+                    told.fetch_add(1, Ordering::Relaxed);
+                }
+                if info
+                    .query()
+                    .is_some_and(|query| query.type_() == gst::QueryType::Allocation)
+                {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+                gst::PadProbeReturn::Ok
+            });
+            pipeline.set_state(gst::State::Playing).unwrap();
+            for _ in 0..5 {
+                std::thread::sleep(Duration::from_millis(5));
+                feed.give();
+                let patience = gst::ClockTime::from_seconds(10);
+                let sample = end.try_pull_sample(patience).unwrap();
+                forms.push(sample.caps_owned().unwrap());
+            }
+            pipeline.set_state(gst::State::Null).unwrap();
+            outlet.forget();
+            assert_eq!(n_forms.load(Ordering::Relaxed), 1);
+            assert_eq!(
+                n_offers.load(Ordering::Relaxed),
+                0,
+                "it allocates by itself"
+            );
+        }
+        let form = forms[0].structure(0).unwrap();
+        assert!(forms[0].is_fixed() && forms.iter().all(|other| *other == forms[0]));
+        assert_eq!(form.get("format"), Ok("YUY2"));
+        assert_eq!([form.get("width"), form.get("height")], [Ok(64), Ok(48)]);
+        assert_eq!(form.get("framerate"), Ok(gst::Fraction::new(25, 1)));
+    }
 }

@@ -186,9 +186,6 @@ impl Drop for Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::format::Format;
-    use crate::live::relay::Relay;
-    use crate::live::time::Time;
     use std::sync::atomic::AtomicBool;
 
     #[test]
@@ -220,21 +217,6 @@ mod tests {
     }
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// Small frames, and sound.
-    fn feed([frames, sound]: [&Arc<Relay>; 2], time: &Time) -> Feed {
-        Feed {
-            time: time.clone(),
-            format: Format {
-                width: 64,
-                height: 48,
-                fps: 25,
-            },
-            frames: frames.clone(),
-            sound: sound.clone(),
-            has_sound: true,
-        }
-    }
-
     /// A server that is fed with grey frames and silence until it is dropped.
     struct Fed {
         server: Option<Server>,
@@ -245,17 +227,13 @@ mod tests {
 
     impl Fed {
         fn start() -> Self {
-            gst::init().unwrap();
-            let time = Time::start();
-            let [frames, sound] = [0; 2].map(|_| Arc::new(Relay::default()));
-            let feed = feed([&frames, &sound], &time);
+            let feed = Feed::small();
+            let fed = feed.clone();
             let is_over = Arc::new(AtomicBool::new(false));
             let ends = is_over.clone();
             let feeder = thread::spawn(move || {
                 while !ends.load(Ordering::Relaxed) {
-                    let now = time.now();
-                    frames.pass(gst::Buffer::from_slice([90; 64 * 48 * 3 / 2]), now);
-                    sound.pass(gst::Buffer::from_slice([0; 48_000 / 25 * 4]), now);
+                    fed.give();
                     thread::sleep(Duration::from_millis(40));
                 }
             });
@@ -370,11 +348,9 @@ mod tests {
     #[test]
     fn an_address_that_is_taken_is_told_with_another() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        gst::init().unwrap();
         let mount: Mount = taken.local_addr().unwrap().to_string().parse().unwrap();
-        let relays = [0; 2].map(|_| Arc::new(Relay::default()));
-        let feed = feed([&relays[0], &relays[1]], &Time::start());
-        let error = Server::start(&mount, feed).err().expect("it is taken");
+        let error = Server::start(&mount, Feed::small()).err();
+        let error = error.expect("it is taken");
         let error = format!("{error:#}");
         assert!(error.contains("--to rtsp://127.0.0.1:0/impasto"), "{error}");
         assert!(error.contains("in use"), "{error}");
