@@ -33,7 +33,8 @@ pub struct Live {
 
     /// Where the painting goes, once for each: `window`, `pipewire` (a camera for all PipeWire clients),
     /// `v4l2:/dev/videoN` (v4l2loopback), `srt://HOST:PORT`, `udp://HOST:PORT`, `rtmp://SERVER/...`, `rtsp` or
-    /// `rtsp://ADDRESS:PORT/PATH` (served here; `rtsp://127.0.0.1:8554/impasto` unless named), or a recording: .mkv, .mp4, .ts
+    /// `rtsp://ADDRESS:PORT/PATH` (served here; `rtsp://127.0.0.1:8554/impasto` unless named), `whip:URL` (in builds
+    /// with the feature `whip`), or a recording: .mkv, .mp4, .ts
     #[arg(long, value_name = "SINK", default_value = "window")]
     to: Vec<Target>,
 

@@ -26,6 +26,7 @@ mod source;
 mod target;
 mod time;
 mod watch;
+mod whip;
 
 pub use format::Wish;
 pub use run::{Live, Meters, run};

@@ -8,6 +8,7 @@ use super::feed::{Entrance, Feed};
 use super::format::Format;
 use super::line::Build;
 use super::sink::Sink;
+use super::whip;
 use crate::packages::{has, make};
 use crate::video::chain;
 
@@ -38,11 +39,30 @@ impl Outlet {
         self.entrances.iter().for_each(Entrance::close);
     }
 
+    /// How long frames and sound may wait for each other: where nothing joins them, not at all.
+    fn patience(&self) -> gst::ClockTime {
+        self.sink.muxer().map_or(gst::ClockTime::ZERO, |_| PATIENCE)
+    }
+
     /// The first elements of a pipeline.
     fn enter(&mut self, entrance: Entrance) -> anyhow::Result<Vec<gst::Element>> {
         let elements = vec![entrance.element(), make("queue")?];
         self.entrances.push(entrance);
         Ok(elements)
+    }
+
+    /// Lets sound go through `parts` into an element of the pipeline.
+    fn add_sound(
+        &mut self,
+        pipeline: &gst::Pipeline,
+        parts: Vec<gst::Element>,
+        end: &gst::Element,
+    ) -> anyhow::Result<()> {
+        let mut elements = self.enter(self.feed.sound(self.patience()))?;
+        elements.extend(parts);
+        chain(pipeline, &elements)?;
+        elements.last().context("sound has parts")?.link(end)?;
+        Ok(())
     }
 }
 
@@ -51,12 +71,17 @@ impl Build for Outlet {
         let pipeline = gst::Pipeline::new();
         self.feed.time.rule(&pipeline);
         let ends = ends(&self.sink, self.feed.format)?;
-        let mut elements = self.enter(self.feed.frames(PATIENCE))?;
+        let mut elements = self.enter(self.feed.frames(self.patience()))?;
+        let has_sound = self.sink.wants_sound(self.feed.has_sound);
         match self.sink.muxer() {
             None => {
                 elements.push(make("videoconvert")?);
-                elements.extend(ends);
+                elements.extend(ends.iter().cloned());
                 chain(&pipeline, &elements)?;
+                if has_sound {
+                    let parts = vec![make("audioconvert")?];
+                    self.add_sound(&pipeline, parts, ends.last().context("a sink")?)?;
+                }
             }
             Some(name) => {
                 let muxer = make(name)?;
@@ -72,11 +97,8 @@ impl Build for Outlet {
                 elements.extend(encode::frames(self.feed.format)?);
                 chain(&pipeline, &elements)?;
                 elements.last().context("an encoder")?.link(&muxer)?;
-                if self.sink.wants_sound(self.feed.has_sound) {
-                    let mut elements = self.enter(self.feed.sound(PATIENCE))?;
-                    elements.extend(encode::sound()?);
-                    chain(&pipeline, &elements)?;
-                    elements.last().context("an encoder")?.link(&muxer)?;
+                if has_sound {
+                    self.add_sound(&pipeline, encode::sound()?, &muxer)?;
                 }
             }
         }
@@ -129,6 +151,7 @@ fn ends(sink: &Sink, format: Format) -> anyhow::Result<Vec<gst::Element>> {
             sink.set_property("location", address);
             vec![sink]
         }
+        Sink::Whip(address) => vec![whip::element(address)?],
         Sink::File(path) => {
             let sink = make("filesink")?;
             sink.set_property("location", path);

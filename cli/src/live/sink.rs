@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use anyhow::ensure;
 
+use super::whip;
+
 /// Where the painting goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sink {
@@ -20,6 +22,8 @@ pub enum Sink {
     Udp(String, u16),
     /// A server that takes RTMP.
     Rtmp(String),
+    /// A server that takes WebRTC by WHIP.
+    Whip(String),
     /// A recording: .mkv, .mp4 or .ts.
     File(PathBuf),
 }
@@ -32,11 +36,19 @@ impl FromStr for Sink {
             let extension = Path::new(text).extension().and_then(|found| found.to_str());
             match muxer_of(extension.unwrap_or_default()) {
                 Some(_) => Ok(Self::File(text.into())),
-                None => Err("wanted window, pipewire, v4l2:/dev/videoN, srt://, udp://, rtmp://, rtsp:// or a file .mkv, .mp4 or .ts".to_owned()),
+                None => Err("wanted window, pipewire, v4l2:/dev/videoN, srt://, udp://, rtmp://, rtsp://, whip:https:// or a file .mkv, .mp4 or .ts".to_owned()),
             }
         };
         if let Some(device) = text.strip_prefix("v4l2:") {
             return Ok(Self::V4l2(device.into()));
+        }
+        if let Some(address) = text.strip_prefix("whip:") {
+            return match address.split_once("://") {
+                Some(("http" | "https", rest)) if !rest.is_empty() => {
+                    Ok(Self::Whip(address.to_owned()))
+                }
+                _ => Err("wanted whip:https://SERVER/...".to_owned()),
+            };
         }
         match (text, text.split_once("://")) {
             ("window", _) => Ok(Self::Window),
@@ -61,7 +73,9 @@ impl std::fmt::Display for Sink {
             Self::Window => write!(f, "the window"),
             Self::PipeWire => write!(f, "PipeWire"),
             Self::V4l2(path) | Self::File(path) => write!(f, "{}", path.display()),
-            Self::Srt(address) | Self::Rtmp(address) => write!(f, "{address}"),
+            Self::Srt(address) | Self::Rtmp(address) | Self::Whip(address) => {
+                write!(f, "{address}")
+            }
             Self::Udp(host, port) => write!(f, "udp://{host}:{port}"),
         }
     }
@@ -96,6 +110,7 @@ impl Sink {
                     folder.display()
                 );
             }
+            Self::Whip(address) => whip::check(address)?,
             _ => {}
         }
         Ok(())
@@ -114,7 +129,7 @@ impl Sink {
     /// What joins frames and sound, for sinks that carry sound.
     pub fn muxer(&self) -> Option<&'static str> {
         match self {
-            Self::Window | Self::PipeWire | Self::V4l2(_) => None,
+            Self::Window | Self::PipeWire | Self::V4l2(_) | Self::Whip(_) => None,
             Self::Srt(_) | Self::Udp(..) => Some("mpegtsmux"),
             Self::Rtmp(_) => Some("flvmux"),
             Self::File(path) => muxer_of(path.extension()?.to_str()?),
@@ -123,7 +138,11 @@ impl Sink {
 
     /// Whether it gets sound: where there is none, RTMP servers want silence.
     pub fn wants_sound(&self, is_there: bool) -> bool {
-        self.muxer().is_some() && (is_there || matches!(self, Self::Rtmp(_)))
+        match self {
+            Self::Rtmp(_) => true,
+            Self::Whip(_) => is_there,
+            _ => is_there && self.muxer().is_some(),
+        }
     }
 }
 
@@ -153,12 +172,16 @@ mod tests {
                 "rtmp://host/live/x",
                 Sink::Rtmp("rtmp://host/live/x".to_owned()),
             ),
+            (
+                "whip:https://host/x",
+                Sink::Whip("https://host/x".to_owned()),
+            ),
             ("a.mkv", Sink::File("a.mkv".into())),
             ("file:///b/a.ts", Sink::File("/b/a.ts".into())),
         ] {
             assert_eq!(text.parse(), Ok(wanted), "{text}");
         }
-        for text in ["", "a.gif", "udp://host", "udp://:7", "mirror"] {
+        for text in ["", "a.gif", "udp://host", "udp://:7", "mirror", "whip:host"] {
             assert!(text.parse::<Sink>().is_err(), "{text}");
         }
     }
@@ -184,5 +207,6 @@ mod tests {
         let wants = |text: &str, is_there| text.parse::<Sink>().unwrap().wants_sound(is_there);
         assert!(wants("rtmp://a/b", false) && !wants("srt://a:1", false));
         assert!(wants("srt://a:1", true) && !wants("window", true));
+        assert!(wants("whip:http://a", true) && !wants("whip:http://a", false));
     }
 }
