@@ -178,6 +178,28 @@ fn a_film_begins_anew_and_its_flashes_stay_with_its_beeps() {
     }
 }
 
+#[test]
+fn a_server_that_stays_away_costs_no_memory() {
+    let server = format!("rtmp://127.0.0.1:{}/live/x", free_port());
+    let arguments = ["--from", "test", "--to", &server, "--stop-after", "45"];
+    let child = live(&arguments);
+    let status = format!("/proc/{}/status", child.id());
+    let memory_kb = || -> u32 {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon"));
+        let number = line.unwrap().split_whitespace().nth(1);
+        number.unwrap().parse().unwrap()
+    };
+    std::thread::sleep(Duration::from_secs(12));
+    let before = memory_kb();
+    // Seven attempts.
+    std::thread::sleep(Duration::from_secs(28));
+    let after = memory_kb();
+    let (_, err) = ended(child);
+    assert!(err.matches("next attempt").count() >= 8, "{err}");
+    assert!(after < before + 3000, "{before} kB, then {after} kB");
+}
+
 /// Two seconds of dark, with a flash and a beep after one.
 fn flashes(file: &str) {
     gst::init().unwrap();
@@ -238,7 +260,7 @@ fn a_silent_film_is_painted_with_silence() {
         "--to",
         &file,
         "--stop-after",
-        "4",
+        "6",
         "--json",
     ]));
     assert!(decoded(&file, "video").len() > 20);

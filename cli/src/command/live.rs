@@ -76,6 +76,7 @@ impl Live {
     /// # Errors
     /// What cannot work from the start, or an error of the painter.
     pub fn run(self) -> anyhow::Result<()> {
+        live::limit_heaps();
         interrupt::watch()?;
         super::start_gstreamer()?;
         // What is wrong with the style is told before anything is opened.

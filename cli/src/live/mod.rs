@@ -10,6 +10,7 @@ mod controls;
 mod encode;
 mod feed;
 mod format;
+mod heaps;
 mod keys;
 mod line;
 mod outlet;
@@ -29,6 +30,7 @@ mod watch;
 mod whip;
 
 pub use format::Wish;
+pub use heaps::limit as limit_heaps;
 pub use run::{Live, Meters, run};
 pub use source::{Sound, Source};
 pub use target::Target;
