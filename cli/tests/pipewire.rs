@@ -152,6 +152,37 @@ fn heard(said: &Receiver<String>, word: &str) -> String {
 }
 
 #[test]
+fn a_camera_of_pipewire_is_painted() {
+    let session = Session::start();
+    let camera = "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=180,framerate=15/1 ! videoconvert \
+                  ! pipewiresink mode=provide sync=false \
+                  stream-properties=props,media.class=Video/Source,media.role=Camera,node.name=bars";
+    let mut camera = session
+        .command("gst-launch-1.0")
+        .arg("-q")
+        .args(camera.split_whitespace())
+        .spawn()
+        .unwrap();
+    session.wait_for(|session| session.dump().contains("\"bars\""));
+    // Until it has sent a frame, a client that comes takes it down.
+    std::thread::sleep(Duration::from_secs(1));
+    let file = session.folder.path().join("painted.mkv");
+    let live = session
+        .command(env!("CARGO_BIN_EXE_impasto"))
+        .args(["live", "--from", "pipewire:bars", "--audio", "none"])
+        .args(["--quality", "fast", "--stop-after", "6", "--to"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    camera.kill().unwrap();
+    camera.wait().unwrap();
+    let said = String::from_utf8_lossy(&live.stderr);
+    assert!(live.status.success(), "{said}");
+    assert!(said.contains("320x180 at 15 fps"), "{said}");
+    assert!(said.contains(" 0 cards"), "{said}");
+}
+
+#[test]
 fn frames_are_painted_while_the_page_shows_them() {
     let session = Session::start();
     let (mut live, _told, said) = start(&session, &["--page", "127.0.0.1:0"]);

@@ -163,7 +163,9 @@ impl Source {
             Self::PipeWire(name) => {
                 let source = make("pipewiresrc")?;
                 source.set_property("target-object", name.as_deref());
-                vec![source, make("decodebin")?]
+                // Not every camera tells times.
+                source.set_property("do-timestamp", true);
+                vec![source, once()?, make("decodebin")?]
             }
             Self::File(path) => {
                 let source = make("filesrc")?;
@@ -440,6 +442,26 @@ fn test_picture(
         source.link(audio)?;
     }
     Ok(())
+}
+
+/// What lets a source of PipeWire agree on a format, once: to a peer that takes anything it offers nothing, and asked again
+/// it begins anew, which takes seconds, while the format that is painted is found further on.
+fn once() -> anyhow::Result<gst::Element> {
+    let filter = make("capsfilter")?;
+    filter.set_property_from_str("caps", "video/x-raw; image/jpeg");
+    let pad = filter
+        .static_pad("sink")
+        .context("a filter has an entrance")?;
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, |_, info| {
+        let kind = info.event().map(|event| event.type_());
+        if kind != Some(gst::EventType::Reconfigure) {
+            return gst::PadProbeReturn::Ok;
+        }
+        // Dropped, it would be let go of by the bindings and by GStreamer.
+        drop(info.take_event());
+        gst::PadProbeReturn::Handled
+    });
+    Ok(filter)
 }
 
 /// Takes what comes from a pad and throws it away.
