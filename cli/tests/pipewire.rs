@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use gst::prelude::*;
+
 /// A message bus, PipeWire and its session manager, that know of nothing but each other.
 struct Session {
     folder: tempfile::TempDir,
@@ -149,6 +151,67 @@ fn heard(said: &Receiver<String>, word: &str) -> String {
             return line;
         }
     }
+}
+
+/// Times in seconds of the frames of a recording, and the share of their pixels that are as bright as the next.
+fn recorded(file: &Path) -> Vec<(f64, f64)> {
+    gst::init().unwrap();
+    let text = format!(
+        "filesrc location={} ! matroskademux ! videoconvert ! video/x-raw,format=GRAY8 ! appsink name=end sync=false",
+        file.display()
+    );
+    let pipeline = gst::parse::launch(&text).unwrap();
+    let pipeline = pipeline.downcast::<gst::Pipeline>().unwrap();
+    let sink = pipeline.by_name("end").unwrap();
+    let sink = sink.downcast::<gst_app::AppSink>().unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let frames = std::iter::from_fn(|| sink.pull_sample().ok()).map(|sample| {
+        let buffer = sample.buffer().unwrap();
+        let bytes = buffer.map_readable().unwrap();
+        let n_even = bytes.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        let share = n_even as f64 / bytes.len() as f64;
+        (buffer.pts().unwrap().nseconds() as f64 / 1e9, share)
+    });
+    let frames = frames.collect();
+    pipeline.set_state(gst::State::Null).unwrap();
+    frames
+}
+
+#[test]
+fn a_client_that_comes_at_once_gets_painted_frames_at_their_rate() {
+    let session = Session::start();
+    let (mut live, told, _said) = start(&session, &[]);
+    session.wait_for(|session| session.camera().is_some());
+    let file = session.folder.path().join("client.mkv");
+    let reader = session
+        .command("gst-launch-1.0")
+        .arg("-q")
+        .args([
+            "pipewiresrc",
+            &format!("path={}", session.camera().unwrap()),
+            "num-buffers=300",
+            // Its sink tells no times.
+            "do-timestamp=true",
+        ])
+        .args("! video/x-raw,format=I420 ! videoconvert ! matroskamux ! filesink".split(' '))
+        .arg(format!("location={}", file.display()))
+        .output()
+        .unwrap();
+    let reason = String::from_utf8_lossy(&reader.stderr);
+    assert!(reader.status.success(), "{reason}");
+    assert!(live.try_wait().unwrap().is_none(), "it still runs");
+    let frames = recorded(&file);
+    assert_eq!(frames.len(), 300);
+    assert!(frames.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    let rate = 299.0 / (frames[299].0 - frames[0].0);
+    // A busy machine paints fewer than were asked for; of those, every one arrives.
+    let meters: serde_json::Value = serde_json::from_str(&told.recv().unwrap()).unwrap();
+    let painted = meters["frames_out"].as_f64().unwrap() / meters["seconds"].as_f64().unwrap();
+    assert!(rate < 15.3 && rate > 0.8 * painted, "{rate}, {painted}");
+    // The bars of the test picture are even; brush strokes are not.
+    assert!(frames.iter().all(|frame| frame.1 < 0.5), "{frames:?}");
+    live.kill().unwrap();
+    live.wait().unwrap();
 }
 
 #[test]

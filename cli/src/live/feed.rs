@@ -10,7 +10,7 @@ use super::relay::Relay;
 use super::sound;
 use super::time::Time;
 
-/// Frames or pieces of sound that wait for a sink; older ones are dropped.
+/// Frames or pieces of sound that wait for an encoder; older ones are dropped.
 const WAITING: u64 = 60;
 
 /// Frames and sound, for whoever takes them.
@@ -37,22 +37,33 @@ pub struct Entrance {
 impl Feed {
     /// An entrance for frames; those behind it may wait `patience` for sound.
     pub fn frames(&self, patience: gst::ClockTime) -> Entrance {
-        Entrance::new(&self.frames, &self.format.caps(), patience)
+        Entrance::new(&self.frames, &self.format.caps(), patience, WAITING)
+    }
+
+    /// An entrance for frames that are looked at as they come: of those that have to wait, only the newest goes on, or all that
+    /// follow would be late as well.
+    pub fn newest_frame(&self) -> Entrance {
+        Entrance::new(&self.frames, &self.format.caps(), gst::ClockTime::ZERO, 1)
     }
 
     /// An entrance for sound; those behind it may wait `patience` for frames.
     pub fn sound(&self, patience: gst::ClockTime) -> Entrance {
-        Entrance::new(&self.sound, &sound::caps(), patience)
+        Entrance::new(&self.sound, &sound::caps(), patience, WAITING)
     }
 }
 
 impl Entrance {
-    fn new(relay: &Arc<Relay>, caps: &gst::Caps, patience: gst::ClockTime) -> Self {
+    fn new(
+        relay: &Arc<Relay>,
+        caps: &gst::Caps,
+        patience: gst::ClockTime,
+        n_waiting: u64,
+    ) -> Self {
         let source = AppSrc::builder()
             .caps(caps)
             .format(gst::Format::Time)
             .is_live(true)
-            .max_buffers(WAITING)
+            .max_buffers(n_waiting)
             .leaky_type(AppLeakyType::Downstream)
             .build();
         source.set_latency(patience, gst::ClockTime::NONE);

@@ -13,6 +13,7 @@ mod format;
 mod heaps;
 mod keys;
 mod line;
+mod node;
 mod outlet;
 mod pace;
 pub mod page;

@@ -7,6 +7,7 @@ use super::encode;
 use super::feed::{Entrance, Feed};
 use super::format::Format;
 use super::line::Build;
+use super::node;
 use super::sink::Sink;
 use super::whip;
 use crate::packages::{has, make};
@@ -44,11 +45,11 @@ impl Outlet {
         self.sink.muxer().map_or(gst::ClockTime::ZERO, |_| PATIENCE)
     }
 
-    /// The first elements of a pipeline.
-    fn enter(&mut self, entrance: Entrance) -> anyhow::Result<Vec<gst::Element>> {
-        let elements = vec![entrance.element(), make("queue")?];
+    /// The first element of a pipeline.
+    fn enter(&mut self, entrance: Entrance) -> gst::Element {
+        let element = entrance.element();
         self.entrances.push(entrance);
-        Ok(elements)
+        element
     }
 
     /// Lets sound go through `parts` into an element of the pipeline.
@@ -58,7 +59,7 @@ impl Outlet {
         parts: Vec<gst::Element>,
         end: &gst::Element,
     ) -> anyhow::Result<()> {
-        let mut elements = self.enter(self.feed.sound(self.patience()))?;
+        let mut elements = vec![self.enter(self.feed.sound(self.patience())), make("queue")?];
         elements.extend(parts);
         chain(pipeline, &elements)?;
         elements.last().context("sound has parts")?.link(end)?;
@@ -71,7 +72,11 @@ impl Build for Outlet {
         let pipeline = gst::Pipeline::new();
         self.feed.time.rule(&pipeline);
         let ends = ends(&self.sink, self.feed.format)?;
-        let mut elements = self.enter(self.feed.frames(self.patience()))?;
+        let frames = match self.sink.muxer() {
+            Some(_) => self.feed.frames(PATIENCE),
+            None => self.feed.newest_frame(),
+        };
+        let mut elements = vec![self.enter(frames)];
         let has_sound = self.sink.wants_sound(self.feed.has_sound);
         match self.sink.muxer() {
             None => {
@@ -115,7 +120,7 @@ impl Build for Outlet {
 fn ends(sink: &Sink, format: Format) -> anyhow::Result<Vec<gst::Element>> {
     let ends = match sink {
         Sink::Window => vec![window()?],
-        Sink::PipeWire => vec![pipewire()?],
+        Sink::PipeWire => vec![pipewire(format)?],
         Sink::V4l2(device) => {
             // What v4l2loopback gets first is what its readers see for as long as it lives.
             let filter = make("capsfilter")?;
@@ -201,7 +206,7 @@ pub fn node_name() -> String {
 }
 
 /// A node that PipeWire's clients take for a camera.
-fn pipewire() -> anyhow::Result<gst::Element> {
+fn pipewire(format: Format) -> anyhow::Result<gst::Element> {
     let sink = make("pipewiresink")?;
     sink.set_property_from_str("mode", "provide");
     let properties = gst::Structure::builder("props")
@@ -210,6 +215,7 @@ fn pipewire() -> anyhow::Result<gst::Element> {
         .field("node.name", node_name())
         .field("node.description", "Impasto");
     sink.set_property("stream-properties", properties.build());
+    node::prepare(&sink, format.fps);
     Ok(sink)
 }
 
