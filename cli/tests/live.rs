@@ -168,14 +168,17 @@ fn a_film_begins_anew_and_its_flashes_stay_with_its_beeps() {
     let beeps = rises(&decoded(&file, "audio"), 2000.0);
     // A film of two seconds with one flash, played for nine.
     assert!(flashes.len() >= 3, "{flashes:?} {beeps:?}");
-    for flash in &flashes {
-        let apart = beeps
+    let nearest = |flash: &f64| {
+        beeps
             .iter()
             .map(|beep| (beep - flash).abs())
-            .fold(f64::MAX, f64::min);
-        // A frame is 67 ms, and a flash is seen at the first frame that shows it.
-        assert!(apart < 0.1, "{flashes:?} {beeps:?}");
-    }
+            .fold(f64::MAX, f64::min)
+    };
+    let mut apart: Vec<f64> = flashes.iter().map(nearest).collect();
+    apart.sort_by(f64::total_cmp);
+    // Where a busy machine leaves out the first bright frame, the flash is seen a frame later: 67 ms.
+    assert!(apart[apart.len() / 2] < 0.015, "{flashes:?} {beeps:?}");
+    assert!(apart[apart.len() - 1] < 0.1, "{flashes:?} {beeps:?}");
 }
 
 #[test]

@@ -1,14 +1,19 @@
 //! Encoders of live streams: what any server and any player takes.
 
+use anyhow::Context;
 use gst::prelude::*;
 
 use super::format::Format;
+use super::sound as raw;
 use crate::packages::{has, make};
 
 /// Bits that a pixel gets of the encoder: brush strokes need more than photos do.
 const BITS_A_PIXEL: f64 = 0.15;
 /// Bits a second of sound.
 const SOUND_BITS: i32 = 128_000;
+/// Encoders of sound, in the order of preference, and how many samples of silence each begins with: decoders give them
+/// back as sound, and no container here tells of them. Measured with a beep.
+const SOUND_ENCODERS: [(&str, i64); 2] = [("avenc_aac", 1024), ("voaacenc", 1600)];
 /// Seconds between pictures that a new watcher can start with.
 const SECONDS_A_KEY: i32 = 2;
 
@@ -33,11 +38,13 @@ pub fn frames(format: Format) -> anyhow::Result<Vec<gst::Element>> {
 /// # Errors
 /// If GStreamer lacks one.
 pub fn sound() -> anyhow::Result<Vec<gst::Element>> {
-    let encoder = make(if has("avenc_aac") {
-        "avenc_aac"
-    } else {
-        "voaacenc"
-    })?;
+    let [first, second] = SOUND_ENCODERS;
+    let (name, n_ahead) = if has(first.0) { first } else { second };
+    let encoder = make(name)?;
     encoder.set_property("bitrate", SOUND_BITS);
+    let exit = encoder
+        .static_pad("src")
+        .context("an encoder has an exit")?;
+    exit.set_offset(-n_ahead * 1_000_000_000 / raw::RATE as i64);
     Ok(vec![make("audioconvert")?, encoder, make("aacparse")?])
 }

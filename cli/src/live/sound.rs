@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::relay::Relay;
 
 /// Samples a second.
-const RATE: u64 = 48_000;
+pub const RATE: u64 = 48_000;
 /// Bytes of a sample: two channels of 16 bits.
 const SAMPLE: usize = 4;
 /// How long sound may be late before silence takes its place.
