@@ -38,7 +38,7 @@ const SOURCE_PATIENCE: Duration = Duration::from_secs(4);
 const START_PATIENCE: Duration = Duration::from_secs(15);
 /// How long recordings may take to be finished.
 const END_PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
-/// How long nobody may watch before the painter rests, and how long after that the source does.
+/// How long nobody may watch before the painter rests, and how long after that a source does that wakes slowly.
 const REST_PATIENCE: Duration = Duration::from_secs(2);
 const SOURCE_REST_PATIENCE: Duration = Duration::from_secs(10);
 /// Time between two looks at how it goes, and between two lines about it.
@@ -300,6 +300,11 @@ impl Session {
         let is_watched =
             self.watchers.are_there() || self.page.as_ref().is_some_and(Page::is_watched);
         let n = self.unpainted.n_passed();
+        let patience = if self.camera.builder.source.wakes_at_once() {
+            Duration::ZERO
+        } else {
+            SOURCE_REST_PATIENCE
+        };
         match self.rest {
             Rest::None(_) if is_watched => self.rest = Rest::None(Instant::now()),
             Rest::None(since) if since.elapsed() > REST_PATIENCE => {
@@ -314,7 +319,7 @@ impl Session {
                 self.painter.rest(false);
                 self.rest = Rest::None(Instant::now());
             }
-            Rest::Painter(since, before) if since.elapsed() > SOURCE_REST_PATIENCE => {
+            Rest::Painter(since, before) if since.elapsed() > patience => {
                 self.camera.rest(true);
                 self.rest = Rest::All(before);
             }

@@ -142,6 +142,11 @@ impl Source {
         matches!(self, Self::File(_))
     }
 
+    /// Whether it goes on at once when it has rested; a camera takes its time.
+    pub fn wakes_at_once(&self) -> bool {
+        matches!(self, Self::Test | Self::File(_))
+    }
+
     /// Whether it would run ahead of time if nobody held it back.
     fn is_paced(&self) -> bool {
         match self {
