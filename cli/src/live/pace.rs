@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 const PARTS: [f64; 5] = [1.0, 0.75, 0.5, 0.375, 0.25];
 /// Least height in pixels that still shows something.
 const LEAST: f64 = 96.0;
-/// How long frames must take too long before that counts, and what comes so soon after a change does not.
-const SETTLING: Duration = Duration::from_millis(1000);
+/// How long frames must take too long before that counts.
+const PATIENCE: Duration = Duration::from_millis(700);
+/// What comes so soon after a change does not count.
+const SETTLING: Duration = Duration::from_millis(500);
 /// Share of the time between two frames that a lower, and that a higher picture may be expected to take.
 const FIT: f64 = 0.85;
 const ROOM: f64 = 0.7;
@@ -29,6 +31,8 @@ pub struct Pace {
     wait: Duration,
     /// When a higher picture was tried last.
     risen: Option<Instant>,
+    /// The height that was given up last, and the share of the time that a frame took in it.
+    before: Option<(usize, f64)>,
 }
 
 impl Pace {
@@ -50,6 +54,7 @@ impl Pace {
             room_since: None,
             wait: WAIT,
             risen: None,
+            before: None,
         }
     }
 
@@ -66,7 +71,7 @@ impl Pace {
         let busy = took.as_secs_f64() / self.interval.as_secs_f64();
         if busy > 1.0 {
             self.room_since = None;
-            if now - *self.slow_since.get_or_insert(now) < SETTLING {
+            if now - *self.slow_since.get_or_insert(now) < PATIENCE {
                 return false;
             }
             return self.fall(busy, now);
@@ -96,9 +101,22 @@ impl Pace {
         if self.risen.take().is_some() {
             self.wait = (2 * self.wait).min(MAX_WAIT);
         }
-        let fits = |&idx: &usize| busy * self.work(idx) <= FIT;
+        let fixed = self.fixed(busy, now);
+        let fits = |&idx: &usize| fixed + (busy - fixed) * self.work(idx) <= FIT;
         let lower = (self.idx + 1..self.heights.len()).find(fits);
+        self.before = Some((self.idx, busy));
         self.change(lower.unwrap_or(self.heights.len() - 1), now)
+    }
+
+    /// What a frame takes whatever the height, as a share of the time: found where one fall has only just not been enough.
+    fn fixed(&self, busy: f64, now: Instant) -> f64 {
+        match self.before {
+            Some((before, busy_before)) if before < self.idx && now - self.since < WAIT => {
+                let work = self.work(before);
+                ((busy * work - busy_before) / (work - 1.0)).clamp(0.0, busy)
+            }
+            _ => 0.0,
+        }
     }
 
     /// How much more work another height is: as its pixels.
@@ -144,6 +162,26 @@ mod tests {
         assert!(run(&mut pace, &mut now, 3, 20.0).is_empty());
         assert_eq!(run(&mut pace, &mut now, 2, 80.0), [360]);
         assert!(run(&mut pace, &mut now, 30, 80.0).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_go_with_the_pixels_is_found_out() {
+        let (mut pace, mut now) = pace();
+        // 26 ms of every frame are there at any height: half of it takes 41 ms, three eighths 34, a quarter 30.
+        let mut run = |seconds| {
+            let mut heights = Vec::new();
+            for _ in 0..20 * seconds {
+                now += Duration::from_millis(50);
+                let part = f64::from(pace.height().0) / 720.0;
+                let took = 26.0 + 60.0 * part * part;
+                if pace.note(Duration::from_secs_f64(took / 1000.0), now) {
+                    heights.push(pace.height().0);
+                }
+            }
+            heights
+        };
+        assert_eq!(run(3), [360, 180]);
+        assert!(run(3).is_empty());
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Painter {
     /// How long after they came frames were painted, since somebody asked for it last.
     delay: Arc<Mutex<Spans>>,
     looked: Instant,
+    /// Frames that had come by then.
+    n_came: u64,
     /// Size of network and height that the user wants.
     wanted: (Quality, u32),
     /// How high it paints, where nobody named a size.
@@ -124,6 +126,7 @@ impl Painter {
             style,
             delay,
             looked: Instant::now(),
+            n_came: unpainted.n_passed(),
             pace: pace(wanted, format),
             wanted,
             format,
@@ -161,16 +164,30 @@ impl Painter {
                 _ => {}
             }
         }
-        if self.looked.elapsed() > WINDOW {
+        let elapsed = self.looked.elapsed();
+        if elapsed > WINDOW {
             self.looked = Instant::now();
-            self.keep_up();
+            self.keep_up(elapsed);
         }
         Ok(())
     }
 
-    /// Paints less high where the smallest network is too slow, and higher again when there is time.
-    fn keep_up(&mut self) {
-        let took = take(&self.work).mean();
+    /// Paints less high where the smallest network was too slow in the time that `elapsed`, and higher again when there is
+    /// time.
+    fn keep_up(&mut self, elapsed: Duration) {
+        let work = take(&self.work);
+        let n_came = self.unpainted.n_passed();
+        let n_new = n_came - std::mem::replace(&mut self.n_came, n_came);
+        // Where frames are left out though painting is fast enough, others have the cores: a frame takes as long as it is
+        // until the next.
+        let is_full = n_new <= u64::from(work.n_frames) + 1;
+        let took = work.mean().map(|took| {
+            if is_full {
+                took
+            } else {
+                took.max(elapsed / work.n_frames)
+            }
+        });
         let is_least = self.stat::<String>("quality").as_deref() == Some(Quality::Fast.name());
         let (Some(pace), Some(took), true) = (self.pace.as_mut(), took, is_least) else {
             return;
