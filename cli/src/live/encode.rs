@@ -4,7 +4,7 @@ use anyhow::Context;
 use gst::prelude::*;
 
 use super::format::Format;
-use super::sound as raw;
+use super::sound;
 use crate::packages::{has, make};
 
 /// Bits that a pixel gets of the encoder: brush strokes need more than photos do.
@@ -45,6 +45,6 @@ pub fn sound() -> anyhow::Result<Vec<gst::Element>> {
     let exit = encoder
         .static_pad("src")
         .context("an encoder has an exit")?;
-    exit.set_offset(-n_ahead * 1_000_000_000 / raw::RATE as i64);
+    exit.set_offset(-n_ahead * 1_000_000_000 / sound::RATE as i64);
     Ok(vec![make("audioconvert")?, encoder, make("aacparse")?])
 }

@@ -53,12 +53,7 @@ impl Feed {
 }
 
 impl Entrance {
-    fn new(
-        relay: &Arc<Relay>,
-        caps: &gst::Caps,
-        patience: gst::ClockTime,
-        n_waiting: u64,
-    ) -> Self {
+    fn new(relay: &Arc<Relay>, caps: &gst::Caps, patience: gst::ClockTime, n_waiting: u64) -> Self {
         let source = AppSrc::builder()
             .caps(caps)
             .format(gst::Format::Time)
