@@ -18,7 +18,7 @@ use crate::report::warn;
 use crate::video::{chain, failure};
 
 /// Time over which that of frames is averaged.
-const WINDOW: Duration = Duration::from_millis(400);
+const WINDOW: Duration = Duration::from_millis(250);
 
 /// Frames in, paintings out.
 pub struct Painter {
@@ -28,6 +28,8 @@ pub struct Painter {
     unpainted: Arc<Relay>,
     /// How long it has worked on frames since this was looked at last.
     work: Arc<Mutex<Spans>>,
+    /// The element's figures after the last frame.
+    stats: Arc<Mutex<Option<gst::Structure>>>,
     /// How long after they came frames were painted, since somebody asked for it last.
     delay: Arc<Mutex<Spans>>,
     looked: Instant,
@@ -122,6 +124,7 @@ impl Painter {
             entrance,
             unpainted: unpainted.clone(),
             work: watch(&style)?,
+            stats: follow(&style)?,
             pipeline,
             style,
             delay,
@@ -246,8 +249,8 @@ impl Painter {
     where
         T: for<'b> gst::glib::value::FromValue<'b> + 'static,
     {
-        let stats: gst::Structure = self.style.property("stats");
-        stats.get(name).ok()
+        let stats = self.stats.lock().expect("nobody panics while counting");
+        stats.as_ref()?.get(name).ok()
     }
 
     /// Height in pixels that the network works on, where it is not the frame's own.
@@ -288,4 +291,19 @@ fn watch(style: &gst::Element) -> anyhow::Result<Arc<Mutex<Spans>>> {
         });
     }
     Ok(work)
+}
+
+/// Keeps the figures of an element as they are after each frame. Who asks the element itself waits until it has painted
+/// what it is at; and where it always paints, for seconds.
+fn follow(style: &gst::Element) -> anyhow::Result<Arc<Mutex<Option<gst::Structure>>>> {
+    let stats = Arc::<Mutex<Option<gst::Structure>>>::default();
+    let kept = stats.clone();
+    let pad = style.static_pad("src").context("a filter has two pads")?;
+    let style = style.downgrade();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        let now = style.upgrade().map(|style| style.property("stats"));
+        *kept.lock().expect("nobody panics while counting") = now;
+        gst::PadProbeReturn::Ok
+    });
+    Ok(stats)
 }
