@@ -11,9 +11,13 @@ const LEAST: f64 = 96.0;
 const PATIENCE: Duration = Duration::from_millis(700);
 /// What comes so soon after a change does not count.
 const SETTLING: Duration = Duration::from_millis(500);
+/// How long a change is still felt in what a frame takes: two networks paint while one fades into the other.
+const FADING: Duration = Duration::from_millis(1200);
 /// Share of the time between two frames that a lower, and that a higher picture may be expected to take.
 const FIT: f64 = 0.85;
-const ROOM: f64 = 0.7;
+const ROOM: f64 = 0.9;
+/// The most that is believed of what a frame takes whatever the height, in parts of what its pixels take.
+const MOST_FIXED: f64 = 4.0;
 /// How long there must be room for a higher picture before it is tried, and the longest that failures can make it.
 const WAIT: Duration = Duration::from_secs(5);
 const MAX_WAIT: Duration = Duration::from_secs(160);
@@ -31,8 +35,11 @@ pub struct Pace {
     wait: Duration,
     /// When a higher picture was tried last.
     risen: Option<Instant>,
-    /// The height that was given up last, and the share of the time that a frame took in it.
+    /// The height before this one and the share of the time that a frame took in it, until that of this one is known.
     before: Option<(usize, f64)>,
+    /// What a frame takes whatever the height, in parts of what the pixels of the full height take; nothing, until it is
+    /// measured.
+    fixed: f64,
 }
 
 impl Pace {
@@ -55,6 +62,7 @@ impl Pace {
             wait: WAIT,
             risen: None,
             before: None,
+            fixed: 0.0,
         }
     }
 
@@ -69,6 +77,9 @@ impl Pace {
             return false;
         }
         let busy = took.as_secs_f64() / self.interval.as_secs_f64();
+        if now - self.since >= FADING {
+            self.learn(busy);
+        }
         if busy > 1.0 {
             self.room_since = None;
             if now - *self.slow_since.get_or_insert(now) < PATIENCE {
@@ -90,7 +101,7 @@ impl Pace {
             return false;
         }
         self.risen = Some(now);
-        self.change(self.idx - 1, now)
+        self.change(self.idx - 1, busy, now)
     }
 
     /// To the highest picture that is expected to fit.
@@ -101,31 +112,36 @@ impl Pace {
         if self.risen.take().is_some() {
             self.wait = (2 * self.wait).min(MAX_WAIT);
         }
-        let fixed = self.fixed(busy, now);
-        let fits = |&idx: &usize| fixed + (busy - fixed) * self.work(idx) <= FIT;
+        let fits = |&idx: &usize| busy * self.work(idx) <= FIT;
         let lower = (self.idx + 1..self.heights.len()).find(fits);
-        self.before = Some((self.idx, busy));
-        self.change(lower.unwrap_or(self.heights.len() - 1), now)
+        self.change(lower.unwrap_or(self.heights.len() - 1), busy, now)
     }
 
-    /// What a frame takes whatever the height, as a share of the time: found where one fall has only just not been enough.
-    fn fixed(&self, busy: f64, now: Instant) -> f64 {
-        match self.before {
-            Some((before, busy_before)) if before < self.idx && now - self.since < WAIT => {
-                let work = self.work(before);
-                ((busy * work - busy_before) / (work - 1.0)).clamp(0.0, busy)
-            }
-            _ => 0.0,
+    /// How many times as long a frame is expected to take in another height.
+    fn work(&self, idx: usize) -> f64 {
+        (self.fixed + self.pixels(idx)) / (self.fixed + self.pixels(self.idx))
+    }
+
+    /// The pixels of a height, in parts of those of the full one.
+    fn pixels(&self, idx: usize) -> f64 {
+        (f64::from(self.heights[idx]) / f64::from(self.heights[0])).powi(2)
+    }
+
+    /// Finds out what does not go with the pixels, from what a frame took in the height before and takes in this one.
+    fn learn(&mut self, busy: f64) {
+        let Some((before, busy_before)) = self.before.take() else {
+            return;
+        };
+        let ratio = busy_before / busy;
+        let fixed = (self.pixels(before) - ratio * self.pixels(self.idx)) / (ratio - 1.0);
+        // Where the load has changed meanwhile, it may be anything.
+        if fixed.is_finite() {
+            self.fixed = fixed.clamp(0.0, MOST_FIXED);
         }
     }
 
-    /// How much more work another height is: as its pixels.
-    fn work(&self, idx: usize) -> f64 {
-        let [other, own] = [idx, self.idx].map(|idx| f64::from(self.heights[idx]));
-        (other / own).powi(2)
-    }
-
-    fn change(&mut self, idx: usize, now: Instant) -> bool {
+    fn change(&mut self, idx: usize, busy: f64, now: Instant) -> bool {
+        self.before = Some((self.idx, busy));
         (self.idx, self.since) = (idx, now);
         (self.slow_since, self.room_since) = (None, None);
         true
@@ -182,6 +198,24 @@ mod tests {
         };
         assert_eq!(run(3), [360, 180]);
         assert!(run(3).is_empty());
+    }
+
+    #[test]
+    fn what_was_given_up_under_load_comes_back_though_pixels_are_the_least_of_it() {
+        let (mut pace, mut now) = pace();
+        // 17 ms at any height, and 12 ms more for all of it; under load, three times as long.
+        let mut run = |seconds, load: f64| {
+            for _ in 0..20 * seconds {
+                now += Duration::from_millis(50);
+                let part = f64::from(pace.height().0) / 720.0;
+                let took = load * (17.0 + 12.0 * part * part);
+                pace.note(Duration::from_secs_f64(took / 1000.0), now);
+            }
+            pace.height().0
+        };
+        assert_eq!(run(5, 1.0), 720);
+        assert_eq!(run(5, 3.0), 180);
+        assert_eq!(run(40, 1.0), 720);
     }
 
     #[test]
