@@ -16,6 +16,10 @@ const FADING: Duration = Duration::from_millis(1200);
 /// Share of the time between two frames that a lower, and that a higher picture may be expected to take.
 const FIT: f64 = 0.85;
 const ROOM: f64 = 0.9;
+/// Where a frame takes no more than this, what is expected of a higher picture may be wrong, having been measured under
+/// load: it is tried after so many times the wait.
+const DOUBT: f64 = 0.7;
+const N_WAITS: u32 = 12;
 /// The most that is believed of what a frame takes whatever the height, in parts of what its pixels take.
 const MOST_FIXED: f64 = 4.0;
 /// How long there must be room for a higher picture before it is tried, and the longest that failures can make it.
@@ -92,12 +96,15 @@ impl Pace {
             // It has held: the next failure is a first one.
             (self.risen, self.wait) = (None, WAIT);
         }
-        let has_room = |higher| busy * self.work(higher) <= ROOM;
-        if !self.idx.checked_sub(1).is_some_and(has_room) {
-            self.room_since = None;
-            return false;
-        }
-        if now - *self.room_since.get_or_insert(now) < self.wait {
+        let wait = match self.idx.checked_sub(1) {
+            Some(higher) if busy * self.work(higher) <= ROOM => self.wait,
+            Some(_) if busy <= DOUBT => N_WAITS * self.wait,
+            _ => {
+                self.room_since = None;
+                return false;
+            }
+        };
+        if now - *self.room_since.get_or_insert(now) < wait {
             return false;
         }
         self.risen = Some(now);
@@ -216,6 +223,23 @@ mod tests {
         assert_eq!(run(5, 1.0), 720);
         assert_eq!(run(5, 3.0), 180);
         assert_eq!(run(40, 1.0), 720);
+    }
+
+    #[test]
+    fn what_is_expected_is_doubted_in_the_long_run() {
+        let (mut pace, mut now) = pace();
+        run(&mut pace, &mut now, 5, 80.0);
+        assert_eq!((pace.height().0, pace.fixed), (360, 0.0));
+        // Now frames take 20 ms at any height; what was measured says that 540 lines would take 45.
+        let mut n_seconds = 0;
+        while pace.height().0 == 360 && n_seconds < 1000 {
+            n_seconds += 1;
+            for _ in 0..20 {
+                now += Duration::from_millis(50);
+                pace.note(Duration::from_millis(20), now);
+            }
+        }
+        assert!((55..65).contains(&n_seconds), "{n_seconds}");
     }
 
     #[test]
