@@ -40,11 +40,6 @@ impl Outlet {
         self.entrances.iter().for_each(Entrance::close);
     }
 
-    /// How long frames and sound may wait for each other: where nothing joins them, not at all.
-    fn patience(&self) -> gst::ClockTime {
-        self.sink.muxer().map_or(gst::ClockTime::ZERO, |_| PATIENCE)
-    }
-
     /// The first element of a pipeline.
     fn enter(&mut self, entrance: Entrance) -> gst::Element {
         let element = entrance.element();
@@ -56,10 +51,11 @@ impl Outlet {
     fn add_sound(
         &mut self,
         pipeline: &gst::Pipeline,
+        sound: Entrance,
         parts: Vec<gst::Element>,
         end: &gst::Element,
     ) -> anyhow::Result<()> {
-        let mut elements = vec![self.enter(self.feed.sound(self.patience())), make("queue")?];
+        let mut elements = vec![self.enter(sound), make("queue")?];
         elements.extend(parts);
         chain(pipeline, &elements)?;
         elements.last().context("sound has parts")?.link(end)?;
@@ -72,20 +68,17 @@ impl Build for Outlet {
         let pipeline = gst::Pipeline::new();
         self.feed.time.rule(&pipeline);
         let ends = ends(&self.sink, self.feed.format)?;
-        let frames = match self.sink.muxer() {
-            Some(_) => self.feed.frames(PATIENCE),
-            None => self.feed.newest_frame(),
-        };
-        let mut elements = vec![self.enter(frames)];
         let has_sound = self.sink.wants_sound(self.feed.has_sound);
         match self.sink.muxer() {
             None => {
-                elements.push(make("videoconvert")?);
+                let frames = self.enter(self.feed.newest_frame());
+                let mut elements = vec![frames, make("videoconvert")?];
                 elements.extend(ends.iter().cloned());
                 chain(&pipeline, &elements)?;
                 if has_sound {
                     let parts = vec![make("audioconvert")?];
-                    self.add_sound(&pipeline, parts, ends.last().context("a sink")?)?;
+                    let sound = self.feed.sound(gst::ClockTime::ZERO);
+                    self.add_sound(&pipeline, sound, parts, ends.last().context("a sink")?)?;
                 }
             }
             Some(name) => {
@@ -99,11 +92,13 @@ impl Build for Outlet {
                     _ => {}
                 }
                 chain(&pipeline, &[std::slice::from_ref(&muxer), &ends].concat())?;
+                let mut elements = vec![self.enter(self.feed.frames(PATIENCE))];
                 elements.extend(encode::frames(self.feed.format)?);
                 chain(&pipeline, &elements)?;
                 elements.last().context("an encoder")?.link(&muxer)?;
                 if has_sound {
-                    self.add_sound(&pipeline, encode::sound()?, &muxer)?;
+                    let sound = self.feed.sound(PATIENCE);
+                    self.add_sound(&pipeline, sound, encode::sound()?, &muxer)?;
                 }
             }
         }

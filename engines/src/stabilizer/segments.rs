@@ -27,6 +27,7 @@ pub(super) struct Segments {
 
 impl Segments {
     /// Takes the motion of a picture of `width` times `height` pixels. All shares of history are multiplied by `fade`.
+    /// Where nothing moves, they are all that is taken.
     pub(super) fn fill(&mut self, motion: &Motion, fade: f32, (width, height): (usize, usize)) {
         let n_segments = width.div_ceil(SEGMENT);
         let n_nodes = n_segments + 1;
@@ -43,9 +44,6 @@ impl Segments {
         );
         let cell_at = |px: f32| ((px / wide).max(0.0) as usize).min(motion.width - 1);
         let half = SEGMENT as f32 / 2.0;
-        let middles: Vec<_> = (0..n_segments)
-            .map(|segment| cell_at((segment * SEGMENT) as f32 + half))
-            .collect();
         let ends: Vec<_> = (0..n_nodes)
             .map(|node| (node * SEGMENT) as f32)
             .map(|px| (cell_at(px - half), cell_at(px + half - 1.0)))
@@ -60,6 +58,9 @@ impl Segments {
         if motion.is_still {
             return;
         }
+        let middles: Vec<_> = (0..n_segments)
+            .map(|segment| cell_at((segment * SEGMENT) as f32 + half))
+            .collect();
         let rows = self
             .u
             .par_chunks_exact_mut(n_segments)

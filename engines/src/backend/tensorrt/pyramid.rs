@@ -8,7 +8,7 @@ use super::cuda::{Cuda, address};
 use super::kernels::{Address, Frame, Halve, Level, Luma, Relight};
 use crate::error::Result;
 use crate::frame::FrameFormat;
-use crate::stabilizer::{Light, luma, pyramid};
+use crate::stabilizer::{FLOW_LEVEL, Light, luma, pyramid};
 
 /// All levels in one piece of memory, the largest first.
 pub(super) struct Pyramid {
@@ -45,8 +45,12 @@ impl Pyramid {
     /// A level as kernels see it.
     pub(super) fn level(&self, idx: usize) -> Level {
         let (size, start) = self.levels[idx];
-        let start = (start * size_of::<f32>()) as Address;
-        Level::new(address(&self.values) + start, size)
+        Level::new(self.address_of(start), size)
+    }
+
+    /// Where a value lies.
+    fn address_of(&self, value_idx: usize) -> Address {
+        address(&self.values) + (value_idx * size_of::<f32>()) as Address
     }
 
     /// The smallest level, with its border.
@@ -75,9 +79,10 @@ impl Pyramid {
         Ok(())
     }
 
-    /// Changes the light of all levels.
+    /// Changes the light of the level that flow is found at and of those that are smaller.
     pub(super) fn relight(&mut self, cuda: &Cuda, light: Light) -> Result<()> {
-        let job = Relight::new(address(&self.values), self.values.len(), light);
+        let (_, start) = self.levels[FLOW_LEVEL];
+        let job = Relight::new(self.address_of(start), self.values.len() - start, light);
         // SAFETY: there are as many values, which are used on this stream alone.
         unsafe { cuda.launch(&cuda.following, "relight", &job, job.grid()) }
     }
