@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::history::{History, WINDOW, store};
+use super::history::{History, store};
 use super::hold::{HeldBand, Hold, held_bands};
 use super::motion::Motion;
 use super::painted::Painted;
 use super::row::{gradient, greater, lesser, range_of, sharpen};
 use super::segments::{SEGMENT, Segments, ramp};
 use super::sharpening::Sharpening;
-use super::warp::{Place, Warp};
+use super::warp::{Columns, Places, Warp};
 use crate::simd::vectorise;
 
 /// History may go beyond the range of the nine pixels about it by this share of white.
@@ -160,10 +160,10 @@ struct Rows {
     /// Which row is in each place.
     painted_idx: [usize; 4],
     blended_idx: [usize; 4],
-    /// Where each segment was; none if nothing of it is kept.
-    places: Vec<Option<Place>>,
-    /// Segments half filtered, channel by channel.
-    columns: Vec<[f32; WINDOW]>,
+    places: Places,
+    columns: Columns,
+    /// Shares of history at the ends of segments, and the same where things move.
+    nodes: [Vec<f32>; 2],
     moved: Vec<f32>,
     /// Least and greatest of three rows, one channel.
     low: Vec<f32>,
@@ -191,10 +191,11 @@ fn with_rows<T>(width: usize, work: impl FnOnce(&mut Rows) -> T) -> T {
 
 impl Rows {
     fn new(width: usize) -> Self {
+        let n_segments = width.div_ceil(SEGMENT);
         let three = || vec![0.0; 3 * width];
         let threes = || std::array::from_fn(|_| three());
         // Rows of one value per pixel are filled segment by segment.
-        let one = || vec![0.0; width.next_multiple_of(SEGMENT)];
+        let one = || vec![0.0; n_segments * SEGMENT];
         Self {
             width,
             painted: threes(),
@@ -203,13 +204,23 @@ impl Rows {
             moving: std::array::from_fn(|_| one()),
             painted_idx: [NONE; 4],
             blended_idx: [NONE; 4],
-            places: vec![None; width.div_ceil(SEGMENT)],
-            columns: vec![[0.0; WINDOW]; 3 * width.div_ceil(SEGMENT)],
+            places: Places::new(n_segments),
+            columns: Columns::new(n_segments),
+            nodes: std::array::from_fn(|_| vec![0.0; n_segments + 1]),
             moved: three(),
             low: vec![0.0; width],
             high: vec![0.0; width],
             share: one(),
         }
+    }
+}
+
+/// Values at the ends of segments to values of all their pixels.
+#[inline(always)]
+fn spread(nodes: &[f32], out: &mut [f32]) {
+    let ends = nodes.iter().zip(&nodes[1..]);
+    for (out, (&left, &right)) in out.chunks_exact_mut(SEGMENT).zip(ends) {
+        ramp(left, right, out);
     }
 }
 
@@ -338,27 +349,16 @@ impl Work<'_> {
             moving,
             places,
             columns,
+            nodes: [share_nodes, moving_nodes],
             ..
         } = rows;
-        let moving = &mut moving[y % 4];
-        let mut has_history = false;
-        let mut left = (mix.share(0), mix.moving(0));
-        for segment in 0..self.segments.n_segments {
-            let right = (mix.share(segment + 1), mix.moving(segment + 1));
-            let x = segment * SEGMENT;
-            ramp(left.0, right.0, &mut share[x..]);
-            ramp(left.1, right.1, &mut moving[x..]);
-            let has_share = left.0 > 0.0 || right.0 > 0.0;
-            left = right;
-            has_history |= has_share;
-            if has_share {
-                places[segment] = Some(Place::new(x, y, mix.way(segment)));
-            } else {
-                places[segment] = None;
-            }
-        }
+        mix.shares(share_nodes, moving_nodes);
+        spread(share_nodes, share);
+        spread(moving_nodes, &mut moving[y % 4]);
+        let has_history = places.fill(&mix, share_nodes);
         if has_history {
-            self.warp.filter_columns(simd, self.before, places, columns);
+            self.warp
+                .filter_columns(simd, self.before, y, places, columns);
             self.warp.filter_rows(simd, places, columns, moved);
         }
         has_history

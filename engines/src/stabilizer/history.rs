@@ -68,12 +68,19 @@ impl History {
 pub(super) const WINDOW: usize = 16;
 
 /// Four rows of [`WINDOW`] pixels.
+#[derive(Clone, Copy)]
 pub(super) struct Windows<'a> {
     history: &'a History,
     starts: [usize; 4],
 }
 
 impl Windows<'_> {
+    /// Whether it begins `n` pixels right of another one.
+    #[inline(always)]
+    pub(super) fn is_beside(&self, other: &Self, n: usize) -> bool {
+        self.starts == other.starts.map(|start| start + n)
+    }
+
     /// Row `row` of a channel.
     #[inline(always)]
     pub(super) fn of(&self, channel: usize, row: usize) -> &[u16; WINDOW] {

@@ -142,27 +142,32 @@ pub(super) struct Mix<'a> {
 }
 
 impl Mix<'_> {
-    #[inline(always)]
-    fn at(&self, [top, bottom]: [&[f32]; 2], i: usize) -> f32 {
-        top[i] + self.low_share * (bottom[i] - top[i])
-    }
-
     /// Share of history at the left end of a segment.
     #[inline(always)]
     pub(super) fn share(&self, node: usize) -> f32 {
-        self.at(self.share, node)
+        let [top, bottom] = self.share;
+        top[node] + self.low_share * (bottom[node] - top[node])
     }
 
-    /// The same, where things move.
+    /// Shares of history at the ends of all segments, and the same where things move.
     #[inline(always)]
-    pub(super) fn moving(&self, node: usize) -> f32 {
-        self.at(self.moving, node)
+    pub(super) fn shares(&self, share: &mut [f32], moving: &mut [f32]) {
+        self.map(self.share, share, |share| share);
+        self.map(self.moving, moving, |share| share);
     }
 
-    /// Steps of a segment in pixels, in x and y.
+    /// Steps of all segments in x and y: what `count` makes of those in pixels.
     #[inline(always)]
-    pub(super) fn way(&self, segment: usize) -> [f32; 2] {
-        [self.at(self.u, segment), self.at(self.v, segment)]
+    pub(super) fn ways(&self, u: &mut [i32], v: &mut [i32], count: impl Fn(f32) -> i32) {
+        self.map(self.u, u, &count);
+        self.map(self.v, v, &count);
+    }
+
+    #[inline(always)]
+    fn map<T>(&self, [top, bottom]: [&[f32]; 2], out: &mut [T], to: impl Fn(f32) -> T) {
+        for (out, (top, bottom)) in out.iter_mut().zip(top.iter().zip(bottom)) {
+            *out = to(top + self.low_share * (bottom - top));
+        }
     }
 }
 

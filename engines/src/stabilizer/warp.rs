@@ -7,7 +7,7 @@ use pulp::Simd;
 
 use super::history::{History, WINDOW};
 use super::octet::Octet;
-use super::segments::SEGMENT;
+use super::segments::{Mix, SEGMENT};
 
 /// Positions between two pixels that a filter is made for.
 const N_PHASES: usize = 32;
@@ -17,35 +17,67 @@ pub(super) struct Warp {
     filters: [[f32; 4]; N_PHASES],
 }
 
-/// Where eight pixels were: the whole pixel, and the place between it and the next one.
-#[derive(Clone)]
-pub(super) struct Place {
-    x: isize,
-    y: isize,
-    phase_x: usize,
-    phase_y: usize,
+/// Where the segments of a row were, and what of them is kept.
+#[derive(Default)]
+pub(super) struct Places {
+    /// Steps in x and y, [`N_PHASES`] to a pixel.
+    u: Vec<i32>,
+    v: Vec<i32>,
+    kept: Vec<bool>,
 }
 
-impl Place {
-    /// Where the eight pixels from `(x, y)` on came from, `(u, v)` pixels away.
-    #[expect(
-        clippy::manual_clamp,
-        reason = "clamp keeps not-a-number, max and min do not"
-    )]
-    #[inline(always)]
-    pub(super) fn new(x: usize, y: usize, [u, v]: [f32; 2]) -> Self {
-        const PHASES: isize = N_PHASES as isize;
-        // Far beyond any picture is as good as beyond it. Not-a-number becomes 0.
-        let steps =
-            |way: f32| (way.max(-16384.0).min(16384.0) * N_PHASES as f32 + 0.5).floor() as isize;
-        let (u, v) = (steps(u), steps(v));
+/// Segments of the history filtered down their columns. Those that lie beside each other share what they both need.
+#[derive(Default)]
+pub(super) struct Columns {
+    channels: [Vec<f32>; 3],
+    /// Where the columns of each segment begin.
+    starts: Vec<usize>,
+}
+
+impl Places {
+    /// For rows of `n` segments.
+    pub(super) fn new(n: usize) -> Self {
         Self {
-            x: x as isize + u.div_euclid(PHASES),
-            y: y as isize + v.div_euclid(PHASES),
-            phase_x: u.rem_euclid(PHASES) as usize,
-            phase_y: v.rem_euclid(PHASES) as usize,
+            u: vec![0; n],
+            v: vec![0; n],
+            kept: vec![false; n],
         }
     }
+
+    /// Takes the steps of a row, and whether anything is kept of its segments: false if nothing is of any.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, mix: &Mix<'_>, share: &[f32]) -> bool {
+        mix.ways(&mut self.u, &mut self.v, count);
+        let ends = share.iter().zip(&share[1..]);
+        let mut has_any = false;
+        for (kept, (left, right)) in self.kept.iter_mut().zip(ends) {
+            *kept = *left > 0.0 || *right > 0.0;
+            has_any |= *kept;
+        }
+        has_any
+    }
+}
+
+impl Columns {
+    /// For rows of `n` segments.
+    pub(super) fn new(n: usize) -> Self {
+        Self {
+            channels: std::array::from_fn(|_| vec![0.0; n * WINDOW]),
+            starts: vec![0; n],
+        }
+    }
+}
+
+/// A way in pixels, counted in the steps of filters. Far beyond any picture is as good as beyond it, not-a-number is 0.
+#[expect(
+    clippy::manual_clamp,
+    reason = "clamp keeps not-a-number, max and min do not"
+)]
+#[inline(always)]
+fn count(way: f32) -> i32 {
+    let steps = (way.max(-16384.0).min(16384.0) * N_PHASES as f32 + 0.5).floor();
+    // A whole number of 22 bits at most: the last bits of a sum with 1.5 * 2^23, which vector instructions can take.
+    (steps + 12_582_912.0).to_bits() as i32 - 0x4B40_0000
 }
 
 impl Default for Warp {
@@ -59,25 +91,42 @@ impl Default for Warp {
 }
 
 impl Warp {
-    /// First half of the filter: down the columns that each segment needs.
+    /// First half of the filter of row `y`: down the columns that each segment needs.
     #[inline(always)]
     pub(super) fn filter_columns<S: Simd>(
         &self,
         simd: S,
         history: &History,
-        places: &[Option<Place>],
-        columns: &mut [[f32; WINDOW]],
+        y: usize,
+        places: &Places,
+        columns: &mut Columns,
     ) {
-        for (place, columns) in places.iter().zip(columns.chunks_exact_mut(3)) {
-            let Some(place) = place else {
+        let Columns { channels, starts } = columns;
+        let mut end = 0;
+        let mut last = None;
+        let steps = places.u.iter().zip(&places.v).zip(&places.kept);
+        for (segment, (((&u, &v), &is_kept), start)) in steps.zip(starts).enumerate() {
+            if !is_kept {
                 continue;
-            };
-            let windows = history.windows([place.x, place.y]);
-            let down = self.filters[place.phase_y].map(|weight| Octet::splat(simd, weight));
-            for (channel, columns) in columns.iter_mut().enumerate() {
+            }
+            let (x, phase_y) = ((segment * SEGMENT) as isize, phase(v));
+            let windows = history.windows([x + whole(u), y as isize + whole(v)]);
+            let has_first = last.is_some_and(|(last, last_phase)| {
+                phase_y == last_phase && windows.is_beside(&last, SEGMENT)
+            });
+            last = Some((windows, phase_y));
+            *start = if has_first { end - SEGMENT } else { end };
+            let down = self.filters[phase_y].map(|weight| Octet::splat(simd, weight));
+            let first = usize::from(has_first);
+            for (channel, columns) in channels.iter_mut().enumerate() {
                 let rows =
                     [0, 1, 2, 3].map(|row| windows.of(channel, row).as_chunks::<SEGMENT>().0);
-                for (i, out) in columns.as_chunks_mut::<SEGMENT>().0.iter_mut().enumerate() {
+                let out = columns[*start..].first_chunk_mut::<WINDOW>();
+                let out = out
+                    .expect("a window for each segment")
+                    .as_chunks_mut::<SEGMENT>()
+                    .0;
+                for (i, out) in out.iter_mut().enumerate().skip(first) {
                     let mut sum = widen(simd, &rows[0][i]).mul(down[0]);
                     for row in 1..4 {
                         sum = sum.add_product(widen(simd, &rows[row][i]), down[row]);
@@ -85,6 +134,7 @@ impl Warp {
                     sum.store(out);
                 }
             }
+            end = *start + WINDOW;
         }
     }
 
@@ -93,21 +143,25 @@ impl Warp {
     pub(super) fn filter_rows<S: Simd>(
         &self,
         simd: S,
-        places: &[Option<Place>],
-        columns: &[[f32; WINDOW]],
+        places: &Places,
+        columns: &Columns,
         moved: &mut [f32],
     ) {
         let width = moved.len() / 3;
-        for (segment, (place, columns)) in places.iter().zip(columns.chunks_exact(3)).enumerate() {
-            let Some(place) = place else {
+        let steps = places.u.iter().zip(&places.kept).zip(&columns.starts);
+        for (segment, ((&u, &is_kept), &start)) in steps.enumerate() {
+            if !is_kept {
                 continue;
-            };
-            let across = self.filters[place.phase_x].map(|weight| Octet::splat(simd, weight));
-            for (channel, columns) in columns.iter().enumerate() {
+            }
+            let across = self.filters[phase(u)].map(|weight| Octet::splat(simd, weight));
+            for (channel, columns) in columns.channels.iter().enumerate() {
+                let window: &[f32; WINDOW] = columns[start..]
+                    .first_chunk()
+                    .expect("a window for each segment");
                 let tap = |i: usize| {
                     Octet::load(
                         simd,
-                        columns[i..].first_chunk().expect("three more than eight"),
+                        window[i..].first_chunk().expect("three more than eight"),
                     )
                 };
                 let mut sum = tap(0).mul(across[0]);
@@ -126,6 +180,18 @@ impl Warp {
             }
         }
     }
+}
+
+/// Whole pixels of so many steps.
+#[inline(always)]
+fn whole(steps: i32) -> isize {
+    steps.div_euclid(N_PHASES as i32) as isize
+}
+
+/// What of them is left, as the number of a filter.
+#[inline(always)]
+fn phase(steps: i32) -> usize {
+    steps.rem_euclid(N_PHASES as i32) as usize
 }
 
 /// Weights of four pixels for a position `t` between the second and the third.
