@@ -59,6 +59,11 @@ pub trait Engine: Send {
     /// Where the network runs and how: `cpu: OpenVINO 2026.4.1, balanced, bf16, 1312x752`.
     fn describe(&self) -> String;
 
+    /// What is worth a warning about how it was opened, if that was not said yet.
+    fn take_remark(&mut self) -> Option<String> {
+        None
+    }
+
     /// What a frame took from `submit` to `receive` when the engine was opened and warm.
     fn frame_time(&self) -> Duration;
 

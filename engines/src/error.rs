@@ -48,6 +48,12 @@ pub enum Error {
         wanted: String,
     },
 
+    /// A frame in memory that the engine does not work in.
+    #[error(
+        "the frame lies on a GPU in another context than this engine works in; hand it over in this machine's memory"
+    )]
+    ForeignFrame,
+
     /// A setting outside its range.
     #[error("{name} is {found}, wanted {wanted}")]
     Setting {

@@ -3,6 +3,7 @@
 //! A [`Frame`] is checked once, when it is made; everything after relies on it. This module knows nothing
 //! of where the bytes come from.
 
+use crate::device::{DeviceBytes, DeviceFrame};
 use crate::error::{Error, Result};
 
 /// Smallest width and height in pixels that can be painted.
@@ -194,6 +195,8 @@ pub struct PlaneMut<'a> {
 pub struct Frame<'a> {
     format: FrameFormat,
     planes: [Plane<'a>; 3],
+    /// Where it is instead, if it is on a GPU; its planes are empty then.
+    on_gpu: Option<DeviceBytes>,
 }
 
 /// A borrowed picture that can be written.
@@ -201,6 +204,8 @@ pub struct Frame<'a> {
 pub struct FrameMut<'a> {
     format: FrameFormat,
     planes: [PlaneMut<'a>; 3],
+    /// As in [`Frame`].
+    on_gpu: Option<DeviceBytes>,
 }
 
 impl<'a> Frame<'a> {
@@ -223,7 +228,26 @@ impl<'a> Frame<'a> {
         Ok(Self {
             format,
             planes: [plane(0), plane(1), plane(2)],
+            on_gpu: None,
         })
+    }
+
+    /// A picture that lies in a GPU's memory, for an engine that works in its context.
+    pub fn on_gpu(frame: DeviceFrame<'a>) -> Self {
+        let nothing = Plane {
+            data: &[],
+            stride_bytes: 1,
+        };
+        Self {
+            format: frame.format(),
+            planes: [nothing; 3],
+            on_gpu: Some(frame.bytes()),
+        }
+    }
+
+    /// Where it lies, if that is on a GPU.
+    pub(crate) fn device(&self) -> Option<DeviceBytes> {
+        self.on_gpu
     }
 
     /// Format, size and colour space.
@@ -264,7 +288,29 @@ impl<'a> FrameMut<'a> {
                 .iter()
                 .map(|plane| (plane.data.len(), plane.stride_bytes)),
         )?;
-        Ok(Self { format, planes })
+        Ok(Self {
+            format,
+            planes,
+            on_gpu: None,
+        })
+    }
+
+    /// A picture to be painted in a GPU's memory, by an engine that works in its context.
+    pub fn on_gpu(frame: DeviceFrame<'a>) -> Self {
+        let nothing = |_| PlaneMut {
+            data: &mut [][..],
+            stride_bytes: 1,
+        };
+        Self {
+            format: frame.format(),
+            planes: [0, 1, 2].map(nothing),
+            on_gpu: Some(frame.bytes()),
+        }
+    }
+
+    /// Where it lies, if that is on a GPU.
+    pub(crate) fn device(&self) -> Option<DeviceBytes> {
+        self.on_gpu
     }
 
     /// Format, size and colour space.
@@ -288,7 +334,11 @@ impl<'a> FrameMut<'a> {
     }
 }
 
-fn check(format: &FrameFormat, planes: impl Iterator<Item = (usize, usize)>) -> Result<()> {
+/// Checks that planes of so many bytes, at such strides, hold their rows.
+pub(crate) fn check(
+    format: &FrameFormat,
+    planes: impl Iterator<Item = (usize, usize)>,
+) -> Result<()> {
     let mut planes = planes;
     for plane_idx in 0..format.pixels.n_planes() {
         let (width_bytes, n_rows) =

@@ -32,6 +32,7 @@ compile_error!("the features `tensorrt` and `tensorrt-enterprise` exclude each o
 mod backend;
 mod colour;
 mod convert;
+mod device;
 mod engine;
 mod error;
 mod extent;
@@ -64,9 +65,11 @@ pub mod styles;
 mod stylizer;
 mod trunk;
 
+pub use backend::HAS_TENSORRT;
 pub use backend::cpu::{NetworkAlone, Runtime};
 #[cfg(feature = "tensorrt-common")]
 pub use backend::tensorrt;
+pub use device::{DeviceFrame, DevicePlane, GpuContext};
 pub use engine::{Engine, Past, measure, network_alone, open, prepare, probe};
 pub use error::{Error, Result};
 pub use fit::{Fit, Rung, open_fitting, rungs};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::device::GpuContext;
 use crate::error::{Error, Result};
 
 /// Size of network.
@@ -210,12 +211,15 @@ impl FromStr for Precision {
 }
 
 /// What is fixed when an engine is opened; another value needs another engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where the network runs.
     pub engine: Place,
     /// Index of the GPU, where it runs on one.
     pub device: usize,
+    /// The context of that GPU to work in, so that frames of it are taken and given where they are. Frames of this machine's
+    /// memory are taken and given all the same; none is given twice for a frame that repeats the last one.
+    pub context: Option<GpuContext>,
     /// Height in pixels at which the network works, 0 = the frame's own.
     pub processing_size: usize,
     /// Number format in which the network computes.
@@ -251,6 +255,7 @@ impl Default for Settings {
         Self {
             engine: Place::default(),
             device: 0,
+            context: None,
             processing_size: 0,
             precision: Precision::default(),
             max_in_flight: 1,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Done};
+use crate::device::{DeviceBytes, GpuContext};
 use crate::engine::{Engine, Past};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, FrameFormat, FrameMut, Plane, PlaneMut};
@@ -32,6 +33,8 @@ pub(crate) struct Stylizer<B: Backend> {
     auto: Stabilizer,
     frame_time: Duration,
     stats: Stats,
+    /// What the slots' pictures live in, if others made it: dropped last.
+    _context: Option<GpuContext>,
 }
 
 struct Slot<B: Backend> {
@@ -73,6 +76,7 @@ where
             })
             .collect::<Result<_>>()?;
         let mut stylizer = Self {
+            _context: backend.context().cloned(),
             backend,
             format,
             slots,
@@ -229,7 +233,12 @@ where
         Ok(start.elapsed() / (n_frames - 1) as u32)
     }
 
-    fn check(&self, found: &FrameFormat) -> Result<()> {
+    /// Checks that a frame is of the engine's format, and where the backend can reach it.
+    fn check(&self, found: &FrameFormat, device: Option<DeviceBytes>) -> Result<()> {
+        let own = self.backend.context().map(GpuContext::handle);
+        if device.is_some_and(|device| own != Some(device.context)) {
+            return Err(Error::ForeignFrame);
+        }
         let words = |format: &FrameFormat| {
             let FrameFormat {
                 pixels,
@@ -289,7 +298,7 @@ where
     B::Motion: Send,
 {
     fn submit(&mut self, frame: &Frame<'_>) -> Result<()> {
-        self.check(frame.format())?;
+        self.check(frame.format(), frame.device())?;
         if self.n_taken == self.slots.len() {
             return Err(Error::Full {
                 max_in_flight: self.slots.len(),
@@ -297,7 +306,9 @@ where
         }
         let slot_idx = (self.oldest_idx + self.n_taken) % self.slots.len();
         let task = self.task();
-        let this = self.look.reuse.then(|| This::new(frame, self.look));
+        // Paintings that may be on a GPU are not kept here.
+        let reuses = self.look.reuse && self.backend.context().is_none();
+        let this = reuses.then(|| This::new(frame, self.look));
         let is_repeat = this
             .as_ref()
             .is_some_and(|this| self.repeats.are(this) && !self.backend.is_fading());
@@ -344,8 +355,8 @@ where
     }
 
     fn receive(&mut self, source: &Frame<'_>, target: &mut FrameMut<'_>) -> Result<bool> {
-        self.check(source.format())?;
-        self.check(target.format())?;
+        self.check(source.format(), source.device())?;
+        self.check(target.format(), target.device())?;
         if !self.is_ready() {
             return Ok(false);
         }
@@ -377,7 +388,7 @@ where
             }
             *has_history = slot.is_kept;
             stats.time(Stage::Download, || {
-                backend.download(done, source, *look, target)
+                backend.download(done, &slot.input, source, *look, target)
             })?;
             if slot.keeps_painting {
                 repeats.keep(target);
@@ -435,6 +446,10 @@ where
 
     fn describe(&self) -> String {
         self.backend.describe()
+    }
+
+    fn take_remark(&mut self) -> Option<String> {
+        self.backend.take_remark()
     }
 
     fn frame_time(&self) -> Duration {

@@ -13,6 +13,7 @@ use crate::picture::Picture;
 pub const F32: Settings = Settings {
     engine: engines::Place::Cpu,
     device: 0,
+    context: None,
     processing_size: 0,
     precision: Precision::F32,
     max_in_flight: 1,

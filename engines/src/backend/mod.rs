@@ -7,6 +7,7 @@ mod values;
 
 use std::any::Any;
 
+use crate::device::GpuContext;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
@@ -14,6 +15,9 @@ use crate::model::Model;
 use crate::settings::{Look, Place, Settings};
 use crate::stabilizer::{Light, Task};
 use crate::stylizer::Stylizer;
+
+/// Whether this build has the engine `tensorrt`.
+pub const HAS_TENSORRT: bool = cfg!(feature = "tensorrt-common");
 
 /// A place where pictures can live and a network can run, opened for one network and one format of frames.
 ///
@@ -84,10 +88,11 @@ pub(crate) trait Backend {
     /// Whether what was taken over still shows.
     fn is_fading(&self) -> bool;
 
-    /// Crops, scales and converts a painted frame, with `look` applied against `source`.
+    /// Crops, scales and converts a painted frame, with `look` applied against `source`, which was sent to `input`.
     fn download(
         &mut self,
         done: Done<'_, Self>,
+        input: &Self::Tensor,
         source: &Frame<'_>,
         look: Look,
         target: &mut FrameMut<'_>,
@@ -95,6 +100,16 @@ pub(crate) trait Backend {
 
     /// Where and how the network runs.
     fn describe(&self) -> String;
+
+    /// What is worth knowing about how it was opened, if that was not said yet.
+    fn take_remark(&mut self) -> Option<String> {
+        None
+    }
+
+    /// The context of a GPU whose frames it takes where they are.
+    fn context(&self) -> Option<&GpuContext> {
+        None
+    }
 }
 
 /// A painted frame that is ready to be shown.

@@ -124,6 +124,8 @@ impl Settings {
                     Engine::TensorRt => engines::Place::TensorRt,
                 },
                 device: self.device as usize,
+                // The painter knows where frames are.
+                context: None,
                 processing_size: self.processing_size as usize,
                 max_in_flight: self.max_in_flight as usize,
                 precision: match self.precision {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
-use engines::tensorrt::{self, Entry, Gpu, Plan};
+use engines::tensorrt::{self, Device, Entry, Gpu, Plan};
 use engines::{Model, Quality, styles};
 use serde::Serialize;
 
@@ -59,19 +59,28 @@ impl Build {
     /// # Errors
     /// If a style is not there, or TensorRT does not take it.
     pub fn run(self, json: bool) -> anyhow::Result<()> {
-        let gpus = match &self.gpu[..] {
-            [] => vec![at_hand()?],
-            named => named.to_vec(),
+        let gpus: Vec<_> = match &self.gpu[..] {
+            [] => {
+                let Device { name, gpu, .. } = at_hand()?;
+                vec![(gpu, Some(name))]
+            }
+            named => named.iter().map(|&gpu| (gpu, None)).collect(),
         };
         for model in self.models()? {
-            for &gpu in &gpus {
-                self.build(&model, gpu, json)?;
+            for (gpu, name) in &gpus {
+                self.build(&model, *gpu, name.as_deref(), json)?;
             }
         }
         Ok(())
     }
 
-    fn build(&self, model: &Model, gpu: Gpu, json: bool) -> anyhow::Result<()> {
+    fn build(
+        &self,
+        model: &Model,
+        gpu: Gpu,
+        gpu_name: Option<&str>,
+        json: bool,
+    ) -> anyhow::Result<()> {
         let start = Instant::now();
         let made = tensorrt::make(&Plan {
             model,
@@ -79,6 +88,7 @@ impl Build {
             processing_size: self.processing_size as usize,
             precision: self.network.precision,
             gpu,
+            gpu_name,
         })?;
         if let Some(error) = made.unkept {
             return Err(error.into());
@@ -136,14 +146,14 @@ impl Built {
     }
 }
 
-/// Kind of the first GPU of this machine.
-fn at_hand() -> anyhow::Result<Gpu> {
+/// The first GPU of this machine.
+fn at_hand() -> anyhow::Result<Device> {
     let devices = tensorrt::devices()
         .context("the kind of GPU is not known; name it, as in --gpu 8.6,8.9")?;
-    let first = devices
-        .first()
-        .context("there is no NVIDIA GPU; name the kind to build for, as in --gpu 8.6,8.9")?;
-    Ok(first.gpu)
+    devices
+        .into_iter()
+        .next()
+        .context("there is no NVIDIA GPU; name the kind to build for, as in --gpu 8.6,8.9")
 }
 
 fn frame(text: &str) -> Result<Frame, String> {

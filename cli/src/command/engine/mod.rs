@@ -28,7 +28,7 @@ pub struct Engine {
 #[derive(Subcommand)]
 enum Act {
     Build(build::Build),
-    /// Lists the engines that are kept
+    /// Lists the engines that are kept, and what GPUs compiled of them
     List,
     /// Removes all of them
     Clear,
@@ -52,6 +52,8 @@ impl Engine {
 struct Kept {
     file: String,
     bytes: u64,
+    /// No engine, but what a GPU compiled of one.
+    is_compiled: bool,
     /// Nothing if the file is damaged.
     #[serde(flatten)]
     entry: Option<Entry>,
@@ -60,10 +62,11 @@ struct Kept {
 fn list(json: bool) -> anyhow::Result<()> {
     let kept: Vec<_> = tensorrt::list()?
         .into_iter()
-        .map(|(path, bytes, entry)| Kept {
-            file: path.display().to_string(),
-            bytes,
-            entry,
+        .map(|kept| Kept {
+            file: kept.path.display().to_string(),
+            bytes: kept.n_bytes,
+            is_compiled: kept.is_compiled,
+            entry: kept.entry,
         })
         .collect();
     if json {
@@ -73,10 +76,11 @@ fn list(json: bool) -> anyhow::Result<()> {
         return report::line(format!("no engines in {}", tensorrt::folder()?.display()));
     }
     for kept in kept {
-        let what = kept.entry.map_or_else(
-            || "damaged, will be built anew".to_owned(),
-            |entry| entry.to_string(),
-        );
+        let what = match (kept.entry, kept.is_compiled) {
+            (None, _) => "damaged, will be made anew".to_owned(),
+            (Some(entry), false) => entry.to_string(),
+            (Some(entry), true) => format!("compiled of {entry}"),
+        };
         report::line(format!("{what}: {} ({} KiB)", kept.file, kept.bytes / 1024))?;
     }
     Ok(())

@@ -198,6 +198,7 @@ impl Backend for Cpu {
     fn download(
         &mut self,
         done: Done<'_, Self>,
+        _: &Self::Tensor,
         source: &Frame<'_>,
         look: Look,
         target: &mut FrameMut<'_>,

@@ -18,14 +18,19 @@ use crate::files::{user_folder, write_whole};
 /// How a file begins. Its last byte counts the versions of this layout: behind it follow the key, the checksum of all that
 /// comes then, the length of the description, the description in TOML, and the engine. Numbers are little-endian.
 const MAGIC: &[u8; 16] = b"impasto engine\0\x01";
+/// How a file begins that has what a GPU compiled of an engine in the engine's place.
+const KERNELS_MAGIC: &[u8; 16] = b"impasto kernels\x01";
 /// To be raised whenever engines are built otherwise of the same network.
 const RECIPE: u8 = 2;
 /// Bytes before the description.
 const HEAD: usize = 16 + 16 + 16 + 4;
+/// The full TensorRT builds for the very model of the GPU at hand, TensorRT-RTX for all of a kind.
+const IS_FOR_ONE_MODEL: bool = cfg!(feature = "tensorrt-enterprise");
 /// The word for half precision.
 const HALF: &str = "half";
-/// Ending of the files' names.
+/// Endings of the files' names.
 const EXTENSION: &str = "engine";
+const KERNELS_EXTENSION: &str = "kernels";
 
 /// What an engine is, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -53,10 +58,53 @@ pub struct Made {
     pub entry: Entry,
     /// The engine itself.
     pub engine: Vec<u8>,
+    key: u128,
     /// Whether it was there already.
     pub is_old: bool,
     /// Why it is not kept, if it could not be written.
     pub unkept: Option<Error>,
+}
+
+/// A file that is kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size.
+    pub n_bytes: u64,
+    /// The engine; nothing if the file is damaged.
+    pub entry: Option<Entry>,
+    /// It is no engine, but what a GPU compiled of one.
+    pub is_compiled: bool,
+}
+
+/// What a GPU compiled of an engine, on disk: beside the engine, and as that never trusted when it is damaged.
+pub(super) struct Kernels {
+    path: PathBuf,
+    key: u128,
+    entry: Entry,
+}
+
+impl Kernels {
+    /// Those of an engine on a GPU of that name.
+    pub(super) fn of(made: &Made, gpu_name: &str) -> Self {
+        let key = xxh3_128(&[&made.key.to_le_bytes()[..], gpu_name.as_bytes()].concat());
+        let name = made.path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = format!("{name}-{:08x}.{KERNELS_EXTENSION}", key as u32);
+        Self {
+            path: made.path.with_file_name(name),
+            key,
+            entry: made.entry.clone(),
+        }
+    }
+
+    pub(super) fn read(&self) -> Option<Vec<u8>> {
+        read(&self.path, KERNELS_MAGIC, Some(self.key)).map(|(_, bytes)| bytes)
+    }
+
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
+        write(&self.path, KERNELS_MAGIC, self.key, &self.entry, bytes)
+    }
 }
 
 /// Engines are made one at a time: two that are the same are built once.
@@ -73,8 +121,9 @@ pub fn make(plan: &Plan<'_>) -> Result<Made> {
     let entry = Entry::of(plan, &network, &runtime);
     let key = key(&entry, &network);
     let path = folder()?.join(entry.file_name(key));
-    if let Some((found, engine)) = read(&path, Some(key)) {
+    if let Some((found, engine)) = read(&path, MAGIC, Some(key)) {
         return Ok(Made {
+            key,
             path,
             entry: found,
             engine,
@@ -84,7 +133,8 @@ pub fn make(plan: &Plan<'_>) -> Result<Made> {
     }
     let engine = build(&plan.model.name, &network, plan.gpu)?;
     Ok(Made {
-        unkept: write(&path, key, &entry, &engine).err(),
+        unkept: write(&path, MAGIC, key, &entry, &engine).err(),
+        key,
         path,
         entry,
         engine,
@@ -111,11 +161,11 @@ fn remove(path: &Path) -> Result<()> {
     })
 }
 
-/// Every engine on disk with its file and size in bytes; without an entry if it is damaged.
+/// Every engine on disk, and what GPUs compiled of them.
 ///
 /// # Errors
 /// [`Error::File`] if the folder cannot be read.
-pub fn list() -> Result<Vec<(PathBuf, u64, Option<Entry>)>> {
+pub fn list() -> Result<Vec<Kept>> {
     let folder = folder()?;
     let fail = |source| Error::File {
         action: "reading",
@@ -129,26 +179,31 @@ pub fn list() -> Result<Vec<(PathBuf, u64, Option<Entry>)>> {
     let mut found = Vec::new();
     for file in files {
         let path = file.map_err(fail)?.path();
-        if path.extension().is_some_and(|found| found == EXTENSION) {
-            let n_bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            let entry = read(&path, None).map(|(entry, _)| entry);
-            found.push((path, n_bytes, entry));
-        }
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let magic = match extension {
+            Some(EXTENSION) => MAGIC,
+            Some(KERNELS_EXTENSION) => KERNELS_MAGIC,
+            _ => continue,
+        };
+        found.push(Kept {
+            n_bytes: fs::metadata(&path).map_or(0, |metadata| metadata.len()),
+            entry: read(&path, magic, None).map(|(entry, _)| entry),
+            is_compiled: magic == KERNELS_MAGIC,
+            path,
+        });
     }
-    found.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
-/// Removes every engine from disk, and says how many there were.
+/// Removes every engine from disk with what was compiled of it, and says how many engines there were.
 ///
 /// # Errors
 /// [`Error::File`] if one cannot be removed.
 pub fn clear() -> Result<usize> {
     let found = list()?;
-    for (path, ..) in &found {
-        remove(path)?;
-    }
-    Ok(found.len())
+    found.iter().try_for_each(|kept| remove(&kept.path))?;
+    Ok(found.iter().filter(|kept| !kept.is_compiled).count())
 }
 
 /// The user's folder of engines, `$XDG_CACHE_HOME/impasto/engines` or `~/.cache/impasto/engines`.
@@ -192,7 +247,10 @@ impl Entry {
             quality: plan.model.quality().map(|quality| quality.to_string()),
             size: network.size.clone(),
             precision: if network.is_half { HALF } else { "f32" }.to_owned(),
-            gpu: plan.gpu.to_string(),
+            gpu: match plan.gpu_name.filter(|_| IS_FOR_ONE_MODEL) {
+                Some(name) => format!("{} {name}", plan.gpu),
+                None => plan.gpu.to_string(),
+            },
             built_by: runtime.to_string(),
         }
     }
@@ -210,7 +268,11 @@ impl Entry {
         let name: String = stem.to_string_lossy().chars().take(60).map(plain).collect();
         let quality = self.quality.iter().map(|quality| format!("{quality}-"));
         let (quality, size, precision) = (quality.collect::<String>(), &self.size, &self.precision);
-        let gpu = &self.gpu;
+        let gpu: String = self
+            .gpu
+            .chars()
+            .map(|sign| if sign == '.' { sign } else { plain(sign) })
+            .collect();
         format!("{name}-{quality}{size}-{precision}-{gpu}-{key:032x}.{EXTENSION}")
     }
 }
@@ -236,12 +298,12 @@ fn key(entry: &Entry, network: &Network) -> u128 {
     hasher.digest128()
 }
 
-fn write(path: &Path, key: u128, entry: &Entry, engine: &[u8]) -> Result<()> {
+fn write(path: &Path, magic: &[u8; 16], key: u128, entry: &Entry, engine: &[u8]) -> Result<()> {
     let text = toml::to_string(entry).unwrap_or_default();
     let length = (text.len() as u32).to_le_bytes();
     let body = [&length[..], text.as_bytes(), engine].concat();
     let mut bytes = Vec::with_capacity(HEAD + body.len());
-    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(magic);
     bytes.extend_from_slice(&key.to_le_bytes());
     bytes.extend_from_slice(&xxh3_128(&body).to_le_bytes());
     bytes.extend_from_slice(&body);
@@ -261,13 +323,13 @@ fn write(path: &Path, key: u128, entry: &Entry, engine: &[u8]) -> Result<()> {
 }
 
 /// What a file holds, if it is whole and has the key, where one is wanted.
-fn read(path: &Path, wanted: Option<u128>) -> Option<(Entry, Vec<u8>)> {
+fn read(path: &Path, magic: &[u8; 16], wanted: Option<u128>) -> Option<(Entry, Vec<u8>)> {
     let bytes = fs::read(path).ok()?;
-    let (magic, rest) = bytes.split_first_chunk::<16>()?;
+    let (found, rest) = bytes.split_first_chunk::<16>()?;
     let (key, rest) = rest.split_first_chunk::<16>()?;
     let (sum, body) = rest.split_first_chunk::<16>()?;
     let is_wanted = wanted.is_none_or(|wanted| wanted == u128::from_le_bytes(*key));
-    if magic != MAGIC || !is_wanted || u128::from_le_bytes(*sum) != xxh3_128(body) {
+    if found != magic || !is_wanted || u128::from_le_bytes(*sum) != xxh3_128(body) {
         return None;
     }
     let (length, rest) = body.split_first_chunk::<4>()?;

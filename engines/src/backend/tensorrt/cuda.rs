@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use cudarc::driver::{
     CudaContext, CudaEvent, CudaFunction, CudaSlice, CudaStream, DevicePtr, DeviceRepr,
-    DriverError, LaunchConfig, PinnedHostSlice, PushKernelArg, ValidAsZeroBits, sys,
+    DriverError, LaunchConfig, PinnedHostSlice, PushKernelArg, ValidAsZeroBits, result,
 };
 use cudarc::nvrtc::Ptx;
 
+use super::awaited::{Awaited, Watch};
 use super::gpu::{Gpu, devices};
 use super::kernels::{Address, PTX};
+use crate::device::GpuContext;
 use crate::error::{Error, Result};
 
 /// Threads of a block: a warp wide, so that neighbours read neighbouring memory.
@@ -41,21 +43,30 @@ pub(super) struct Cuda {
     pub name: String,
     /// Its kind.
     pub gpu: Gpu,
+    given: Option<GpuContext>,
+    /// Who waits for it.
+    pub watch: Watch,
+    /// All that a stream was given.
+    done: Awaited,
 }
 
 impl Cuda {
-    /// Opens the GPU of that index.
+    /// Opens the GPU of that index, in a context that others made, if there is one.
     ///
     /// # Errors
     /// [`Error::Gpu`] if there is none, or it does not take the kernels.
-    pub(super) fn open(device: usize) -> Result<Self> {
+    pub(super) fn open(device: usize, given: Option<&GpuContext>) -> Result<Self> {
         let devices = devices()?;
         let found = devices.get(device).ok_or_else(|| Error::Setting {
             name: "device",
             found: device.to_string(),
             wanted: "the index of a GPU; `impasto doctor` lists them, the first one is 0",
         })?;
-        let context = CudaContext::new(device).map_err(failed("opening the GPU"))?;
+        let context = match given {
+            Some(given) => borrow(device, given),
+            None => CudaContext::new(device),
+        };
+        let context = context.map_err(failed("opening the GPU"))?;
         // SAFETY: streams are waited for where one needs what another made.
         unsafe { context.disable_event_tracking() };
         let mut kernels = HashMap::new();
@@ -74,7 +85,10 @@ impl Cuda {
             let stream = context.new_stream_with_priority(priority);
             stream.map_err(failed("making a stream"))
         };
+        let watch = Watch::new(context.clone());
         Ok(Self {
+            done: Awaited::new(event(&context)?, watch.clone()),
+            watch,
             following: stream(FIRST)?,
             coming: stream(ORDINARY)?,
             going: stream(ORDINARY)?,
@@ -82,7 +96,13 @@ impl Cuda {
             kernels,
             name: found.name.clone(),
             gpu: found.gpu,
+            given: given.cloned(),
         })
+    }
+
+    /// The context that others made, if it works in one.
+    pub(super) fn given(&self) -> Option<&GpuContext> {
+        self.given.as_ref()
     }
 
     /// What is shared by all that use the GPU.
@@ -99,11 +119,14 @@ impl Cuda {
 
     /// Waits until all work is done.
     pub(super) fn finish(&self) -> Result<()> {
-        self.following
-            .synchronize()
-            .and_then(|()| self.coming.synchronize())
-            .and_then(|()| self.going.synchronize())
-            .map_err(failed("finishing on the GPU"))
+        let streams = [&self.following, &self.coming, &self.going];
+        streams.iter().try_for_each(|stream| self.catch_up(stream))
+    }
+
+    /// Waits until a stream has done all that it was given.
+    pub(super) fn catch_up(&self, stream: &CudaStream) -> Result<()> {
+        self.done.record(stream)?;
+        self.done.wait()
     }
 
     /// Memory of `n` zeros.
@@ -111,9 +134,7 @@ impl Cuda {
         let memory = self.going.alloc_zeros(n.max(1));
         let memory = memory.map_err(|error| self.out_of_memory(n * size_of::<T>(), error))?;
         // What is zeroed on one stream may be used on another.
-        self.going
-            .synchronize()
-            .map_err(failed("clearing memory"))?;
+        self.catch_up(&self.going)?;
         Ok(memory)
     }
 
@@ -130,17 +151,14 @@ impl Cuda {
         })
     }
 
-    /// An event that a thread may wait for without keeping a core busy.
-    pub(super) fn new_event(&self) -> Result<CudaEvent> {
-        let flags = Some(sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC);
-        self.context
-            .new_event(flags)
-            .map_err(failed("making an event"))
+    /// A point in a stream's work, yet to be found.
+    pub(super) fn new_awaited(&self) -> Result<Awaited> {
+        Ok(Awaited::new(event(&self.context)?, self.watch.clone()))
     }
 
-    /// Its index among the GPUs of this machine.
-    pub(super) fn index(&self) -> usize {
-        self.context.ordinal()
+    /// Whether memory of this context is memory of that one.
+    pub(super) fn shares_with(&self, other: &Arc<CudaContext>) -> bool {
+        self.context == *other
     }
 
     /// Calls a kernel for every place of a grid of `width` times `height`.
@@ -184,6 +202,30 @@ impl Cuda {
             ),
         }
     }
+}
+
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        if self.watch.is_lost() {
+            // To let go of these would be to wait for it.
+            std::mem::forget((std::mem::take(&mut self.kernels), self.context.clone()));
+        }
+    }
+}
+
+fn event(context: &Arc<CudaContext>) -> Result<CudaEvent> {
+    context.new_event(None).map_err(failed("making an event"))
+}
+
+/// A context that others made.
+fn borrow(device: usize, given: &GpuContext) -> std::result::Result<Arc<CudaContext>, DriverError> {
+    let gpu = result::device::get(device as i32)?;
+    let handle = std::ptr::with_exposed_provenance_mut(given.handle());
+    // SAFETY: whoever made `given` vouches for it.
+    let context = unsafe { CudaContext::from_raw_context(device, gpu, handle)? };
+    // The last one to go would destroy what is not ours; so one of them stays.
+    std::mem::forget(context.clone());
+    Ok(context)
 }
 
 /// What a kernel is told.

@@ -8,20 +8,21 @@
 
 use std::convert::Infallible;
 
-use cudarc::driver::{CudaEvent, CudaSlice};
+use cudarc::driver::CudaSlice;
 
-use super::cache::{Entry, Made, forget, make};
-use super::cuda::{Cuda, address, failed};
+use super::awaited::Awaited;
+use super::cache::Entry;
+use super::cuda::{Cuda, address};
 use super::kernels::{Download, Filter, Frame as KernelFrame, Picture, Upload};
 use super::motion::Motion;
-use super::network::Plan;
 use super::scaler::Scaler;
-use super::session::{Infer, Parts, Session};
+use super::session::Infer;
 use super::staging::Staging;
 use super::steady::{Painted, Past, Steady};
 use crate::backend::values::{MAX_GROWTH, Values};
 use crate::backend::{Backend, Done, cpu};
 use crate::convert::Arrangement;
+use crate::device::GpuContext;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, FrameFormat, FrameMut, PixelFormat};
 use crate::geometry::{Geometry, Window};
@@ -35,11 +36,10 @@ pub(crate) struct TensorRt {
     network: Box<dyn Infer>,
     steady: Steady,
     scaling: Option<Scaling>,
-    /// The photo, where the look needs it, and what is shown.
-    source: Staging,
+    /// What is shown.
     target: Staging,
     /// When the network has done each slot.
-    events: Vec<CudaEvent>,
+    events: Vec<Awaited>,
     format: FrameFormat,
     values: Values,
     geometry: Geometry,
@@ -48,6 +48,8 @@ pub(crate) struct TensorRt {
     painted_size: (usize, usize),
     is_half: bool,
     description: String,
+    /// What is worth a warning about how it was opened.
+    pub(super) remark: Option<String>,
     // Last, for all else lives on it.
     cuda: Cuda,
 }
@@ -79,16 +81,6 @@ impl Tensor {
     }
 }
 
-/// What a session is made of.
-fn parts(made: Made, model: &Model) -> Result<Parts> {
-    Ok(Parts {
-        name: made.entry.to_string(),
-        is_half: made.entry.is_half(),
-        engine: made.engine,
-        constants: cpu::measure(model)?.constants,
-    })
-}
-
 /// A network on a GPU, ready to run.
 pub(super) struct Ready<'a> {
     pub cuda: Cuda,
@@ -99,37 +91,6 @@ pub(super) struct Ready<'a> {
 }
 
 impl TensorRt {
-    /// # Errors
-    /// [`Error::Gpu`], [`Error::TensorRtMissing`], [`Error::Setting`] or [`Error::Style`].
-    pub(crate) fn open(model: &Model, format: &FrameFormat, settings: &Settings) -> Result<Self> {
-        settings.checked_slots()?;
-        let cuda = Cuda::open(settings.device)?;
-        let plan = Plan {
-            model,
-            frame: Some((format.width, format.height)),
-            processing_size: settings.processing_size,
-            precision: settings.precision,
-            gpu: cuda.gpu,
-        };
-        let made = make(&plan)?;
-        let (entry, is_old) = (made.entry.clone(), made.is_old);
-        let session = match Session::open(&cuda, parts(made, model)?) {
-            // It may be of another driver's time.
-            Err(Error::Gpu { .. }) if is_old => {
-                forget(&plan)?;
-                Session::open(&cuda, parts(make(&plan)?, model)?)?
-            }
-            opened => opened?,
-        };
-        let ready = Ready {
-            cuda,
-            network: Box::new(session),
-            entry: &entry,
-            model,
-        };
-        Self::new(ready, format, settings)
-    }
-
     /// Makes all that brings frames to a network and back.
     ///
     /// # Errors
@@ -178,7 +139,7 @@ impl TensorRt {
         let scaling = scales
             .then(|| Scaling::new(&cuda, frame_size, seen, shown))
             .transpose()?;
-        let event = || cuda.new_event();
+        let event = || cuda.new_awaited();
         let description = format!(
             "tensorrt: {} on {}, {}{}, {}x{}",
             entry.built_by,
@@ -196,7 +157,6 @@ impl TensorRt {
             network,
             steady: Steady::new(&cuda, format, shown, settings.frame_interval)?,
             scaling,
-            source: Staging::new(&cuda, format)?,
             target: Staging::new(&cuda, format)?,
             events: (0..n_slots).map(|_| event()).collect::<Result<_>>()?,
             format: *format,
@@ -207,6 +167,7 @@ impl TensorRt {
             painted_size,
             is_half: entry.is_half(),
             description,
+            remark: None,
             cuda,
         })
     }
@@ -363,15 +324,11 @@ impl Backend for TensorRt {
         let (from, to) = (address(&input.values), address(&painted.values));
         // SAFETY: both were made for this network, and belong to it until the slot has been waited for.
         unsafe { self.network.run(&self.cuda, from, to)? };
-        self.events[slot_idx]
-            .record(&self.cuda.coming)
-            .map_err(failed("painting on the GPU"))
+        self.events[slot_idx].record(&self.cuda.coming)
     }
 
     fn wait(&mut self, slot_idx: usize) -> Result<()> {
-        self.events[slot_idx]
-            .synchronize()
-            .map_err(failed("painting on the GPU"))
+        self.events[slot_idx].wait()
     }
 
     fn blend<'a>(
@@ -406,7 +363,8 @@ impl Backend for TensorRt {
     fn download(
         &mut self,
         done: Done<'_, Self>,
-        source: &Frame<'_>,
+        input: &Tensor,
+        _: &Frame<'_>,
         look: Look,
         target: &mut FrameMut<'_>,
     ) -> Result<()> {
@@ -426,8 +384,9 @@ impl Backend for TensorRt {
             Done::Held(never) => match never {},
         };
         let photo = if self.needs_source(look) {
-            self.source.send(stream, source)?;
-            self.source.frame(&self.format)
+            let staging = input.frame.as_ref().ok_or_else(Tensor::no_input)?;
+            staging.hold_back(stream)?;
+            staging.frame(&self.format)
         } else {
             KernelFrame::new(&self.format, &[])
         };
@@ -444,18 +403,39 @@ impl Backend for TensorRt {
             low,
             high,
             source: photo,
-            target: self.target.frame(&self.format),
+            target: match target.device() {
+                Some(bytes) => {
+                    let planes = bytes
+                        .planes
+                        .map(|plane| (plane.address, plane.stride_bytes));
+                    KernelFrame::new(&self.format, &planes)
+                }
+                None => self.target.frame(&self.format),
+            },
             strength: look.strength,
             keep_colors: look.keep_colors.into(),
             luma: self.format.matrix.luma(),
         };
         let (kernel, grid) = job.kernel();
-        // SAFETY: pictures and frames were made in these sizes; the photo is read only where the look needs it.
+        // SAFETY: pictures and frames were made in these sizes; the photo is read only where the look needs it. For a frame
+        // of others its maker vouches.
         unsafe { self.cuda.launch(stream, kernel, &job, grid)? };
-        self.target.fetch(stream, target)
+        match target.device() {
+            // Whoever has it may look at it when this returns.
+            Some(_) => self.target.catch_up(stream),
+            None => self.target.fetch(stream, target),
+        }
     }
 
     fn describe(&self) -> String {
         self.description.clone()
+    }
+
+    fn take_remark(&mut self) -> Option<String> {
+        self.remark.take()
+    }
+
+    fn context(&self) -> Option<&GpuContext> {
+        self.cuda.given()
     }
 }

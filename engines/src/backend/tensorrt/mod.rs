@@ -4,6 +4,7 @@
 //! one at hand. Building needs neither a GPU nor a driver. TensorRT is strongly typed: half precision is a property of the
 //! network that is handed to it, not of the build.
 
+mod awaited;
 mod build;
 mod cache;
 mod cuda;
@@ -13,9 +14,11 @@ mod flow;
 mod frames;
 mod gpu;
 mod half;
+mod jit;
 mod kernels;
 mod motion;
 mod network;
+mod open;
 mod pinned;
 mod pyramid;
 mod runtime;
@@ -25,7 +28,7 @@ mod staging;
 mod steady;
 mod tracker;
 
-pub use cache::{Entry, Made, clear, folder, list, make};
+pub use cache::{Entry, Kept, Made, clear, folder, list, make};
 pub(crate) use frames::TensorRt;
 pub use gpu::{Device, Gpu, devices};
 pub use network::Plan;

@@ -1,8 +1,9 @@
 //! Motion on the GPU, where it was found.
 
-use cudarc::driver::{CudaEvent, CudaSlice, CudaStream};
+use cudarc::driver::{CudaSlice, CudaStream};
 
-use super::cuda::{Cuda, address, failed};
+use super::awaited::Awaited;
+use super::cuda::{Cuda, address};
 use super::kernels::Address;
 use crate::error::Result;
 
@@ -17,7 +18,7 @@ pub(crate) struct Motion {
     /// Whether anything moves in each row of cells that is kept.
     rows: CudaSlice<u8>,
     /// When the rest was found.
-    found: CudaEvent,
+    found: Awaited,
 }
 
 impl Motion {
@@ -28,7 +29,7 @@ impl Motion {
             size,
             planes: cuda.alloc(3 * size.0 * size.1)?,
             rows: cuda.alloc(size.1)?,
-            found: cuda.new_event()?,
+            found: cuda.new_awaited()?,
         })
     }
 
@@ -45,15 +46,11 @@ impl Motion {
 
     /// Notes that all work on a stream so far has found it.
     pub(super) fn is_found_by(&mut self, stream: &CudaStream) -> Result<()> {
-        self.found
-            .record(stream)
-            .map_err(failed("following a frame on the GPU"))
+        self.found.record(stream)
     }
 
     /// Lets a stream wait until it is found.
     pub(super) fn hold_back(&self, stream: &CudaStream) -> Result<()> {
-        stream
-            .wait(&self.found)
-            .map_err(failed("following a frame on the GPU"))
+        self.found.hold_back(stream)
     }
 }

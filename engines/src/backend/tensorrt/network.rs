@@ -24,6 +24,8 @@ pub struct Plan<'a> {
     pub precision: Precision,
     /// Kind of GPU that it is to run on.
     pub gpu: Gpu,
+    /// Name of that GPU, if it is one of this machine.
+    pub gpu_name: Option<&'a str>,
 }
 
 /// The network as TensorRT gets it.

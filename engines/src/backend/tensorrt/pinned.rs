@@ -1,9 +1,13 @@
 //! Page-locked memory: the GPU copies to and from it by itself, while this machine goes on.
 
+#![expect(unsafe_code, reason = "memory is given back by hand")]
+
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use cudarc::driver::{CudaEvent, CudaSlice, CudaStream, DevicePtr, PinnedHostSlice};
+use cudarc::driver::{CudaSlice, CudaStream, DevicePtr, PinnedHostSlice};
 
+use super::awaited::Awaited;
 use super::cuda::{Cuda, failed};
 use crate::error::Result;
 
@@ -11,16 +15,16 @@ use crate::error::Result;
 ///
 /// The event that cudarc keeps for such memory is not recorded where streams are told to wait by hand, as ours are.
 pub(super) struct Pinned {
-    bytes: PinnedHostSlice<u8>,
-    copied: CudaEvent,
+    bytes: ManuallyDrop<PinnedHostSlice<u8>>,
+    copied: Awaited,
 }
 
 impl Pinned {
     /// Room for so many bytes.
     pub(super) fn new(cuda: &Cuda, n_bytes: usize) -> Result<Self> {
         Ok(Self {
-            bytes: cuda.alloc_pinned(n_bytes)?,
-            copied: cuda.new_event()?,
+            bytes: ManuallyDrop::new(cuda.alloc_pinned(n_bytes)?),
+            copied: cuda.new_awaited()?,
         })
     }
 
@@ -39,9 +43,9 @@ impl Pinned {
     /// Starts copying them to the GPU.
     pub(super) fn send(&mut self, stream: &Arc<CudaStream>, to: &mut CudaSlice<u8>) -> Result<()> {
         stream
-            .memcpy_htod(&self.bytes, to)
-            .and_then(|()| self.copied.record(stream))
-            .map_err(failed("copying to the GPU"))
+            .memcpy_htod(&*self.bytes, to)
+            .map_err(failed("copying to the GPU"))?;
+        self.copied.record(stream)
     }
 
     /// Starts copying them from the GPU.
@@ -51,28 +55,32 @@ impl Pinned {
         from: &impl DevicePtr<u8>,
     ) -> Result<()> {
         stream
-            .memcpy_dtoh(from, &mut self.bytes)
-            .and_then(|()| self.copied.record(stream))
-            .map_err(failed("copying from the GPU"))
+            .memcpy_dtoh(from, &mut *self.bytes)
+            .map_err(failed("copying from the GPU"))?;
+        self.copied.record(stream)
+    }
+
+    /// Notes that what a stream was given so far is as good as a copy: it is waited for as one.
+    pub(super) fn note(&self, stream: &CudaStream) -> Result<()> {
+        self.copied.record(stream)
     }
 
     /// Lets a stream wait until they are copied.
     pub(super) fn hold_back(&self, stream: &CudaStream) -> Result<()> {
-        stream
-            .wait(&self.copied)
-            .map_err(failed("waiting for a copy"))
+        self.copied.hold_back(stream)
     }
 
-    fn wait(&self) -> Result<()> {
-        self.copied
-            .synchronize()
-            .map_err(failed("waiting for a copy"))
+    /// Waits until they are copied.
+    pub(super) fn wait(&self) -> Result<()> {
+        self.copied.wait()
     }
 }
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // Where the GPU no longer answers, there is no copy to wait for.
-        let _ = self.wait();
+        if self.wait().is_ok() {
+            // SAFETY: it is not used any more. Where the GPU no longer answers it stays, for to give it back is to wait.
+            unsafe { ManuallyDrop::drop(&mut self.bytes) };
+        }
     }
 }

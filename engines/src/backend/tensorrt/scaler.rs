@@ -39,8 +39,8 @@ impl Weights {
                 cuda.coming
                     .memcpy_htod(&table.weights[..], &mut sent.weights)
             })
-            .and_then(|()| cuda.coming.synchronize())
             .map_err(failed("sending weights"))?;
+        cuda.catch_up(&cuda.coming)?;
         Ok(sent)
     }
 

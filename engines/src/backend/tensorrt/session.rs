@@ -3,17 +3,24 @@
 #![expect(unsafe_code, reason = "TensorRT is given addresses")]
 
 use std::ffi::c_void;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use cudarc::driver::{CudaContext, CudaSlice, CudaStream};
 use trtx::{CudaEngine, DataType, ExecutionContext, LogHandler, Logger, Severity, TensorIOMode};
 
+use super::awaited::Watch;
+use super::cache::Kernels;
 use super::cuda::{Cuda, address, failed};
+use super::jit;
 use super::kernels::Address;
 use crate::error::{Error, Result};
 use crate::model::ConstantInput;
+
+/// How long TensorRT may take to start a network: the first time, it compiles what it needs.
+const STARTING: Duration = Duration::from_secs(120);
 
 /// A network that paints on a GPU.
 pub(super) trait Infer: Send {
@@ -36,6 +43,8 @@ pub(super) struct Parts {
     pub is_half: bool,
     /// Inputs besides the picture.
     pub constants: Vec<ConstantInput>,
+    /// What the GPU compiled of it before.
+    pub kernels: Kernels,
 }
 
 /// An engine with its context. They live on a thread of their own: TensorRT's objects borrow from each other, and stay where
@@ -46,6 +55,7 @@ pub(super) struct Session {
     started: Receiver<Result<()>>,
     worker: Option<JoinHandle<()>>,
     painted_dims: Vec<i64>,
+    watch: Watch,
 }
 
 impl Session {
@@ -85,6 +95,7 @@ impl Session {
             started,
             worker: Some(worker),
             painted_dims,
+            watch: cuda.watch.clone(),
         })
     }
 }
@@ -97,14 +108,19 @@ impl Infer for Session {
     unsafe fn run(&mut self, _: &Cuda, input: Address, painted: Address) -> Result<()> {
         let work = self.work.as_ref().ok_or_else(gone)?;
         work.send([input, painted]).map_err(|_| gone())?;
-        self.started.recv().unwrap_or_else(|_| Err(gone()))
+        match self.started.recv_timeout(STARTING) {
+            Ok(started) => started,
+            Err(RecvTimeoutError::Disconnected) => Err(gone()),
+            Err(RecvTimeoutError::Timeout) => Err(self.watch.lose()),
+        }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         self.work = None;
-        if let Some(worker) = self.worker.take() {
+        // Where the GPU no longer answers, neither does the thread.
+        if let Some(worker) = self.worker.take().filter(|_| !self.watch.is_lost()) {
             // If it has panicked, that was said.
             let _ = worker.join();
         }
@@ -140,7 +156,8 @@ impl Worker {
             let logger = Logger::new(said.clone())?;
             let mut runtime = trtx::Runtime::new(&logger)?;
             let mut engine = runtime.deserialize_cuda_engine(&self.parts.engine)?;
-            let mut context = engine.create_execution_context()?;
+            let (mut context, mut compiled) = jit::context(&mut engine, &self.parts.kernels)?;
+            said.forget();
             let ports = match self.ports(&engine)? {
                 Ok(ports) => ports,
                 Err(reason) => {
@@ -154,7 +171,7 @@ impl Worker {
                 unsafe { context.set_input_tensor_address(name, pointer(address(memory)))? };
             }
             let _ = opened.send(Ok(ports.painted_dims.clone()));
-            for [input, painted] in orders {
+            for (n_started, [input, painted]) in orders.iter().enumerate() {
                 let started = self.start(&mut context, &ports, input, painted);
                 let started = started.map_err(|error| Error::Runtime {
                     action: "painting on the GPU",
@@ -163,7 +180,11 @@ impl Worker {
                 if done.send(started).is_err() {
                     break;
                 }
+                if n_started == 0 {
+                    compiled.keep();
+                }
             }
+            compiled.keep();
             Ok(())
         };
         let bound = self.context.bind_to_thread();
@@ -262,6 +283,11 @@ impl LogHandler for Said {
 }
 
 impl Said {
+    /// Forgets what was said of something that came to a good end.
+    fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// What was said about an error, or the error itself.
     fn take(&self, error: &trtx::Error) -> String {
         let said = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();

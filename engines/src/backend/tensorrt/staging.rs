@@ -1,12 +1,15 @@
 //! Frames between this machine's memory and the GPU's.
 
+#![expect(unsafe_code, reason = "frames on the GPU are copied by address")]
+
 use std::sync::Arc;
 
-use cudarc::driver::{CudaSlice, CudaStream};
+use cudarc::driver::{CudaSlice, CudaStream, sys};
 
-use super::cuda::{Cuda, address};
+use super::cuda::{Cuda, address, failed};
 use super::kernels::{self, Address};
 use super::pinned::Pinned;
+use crate::device::DeviceBytes;
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
 
@@ -83,11 +86,55 @@ impl Staging {
         })
     }
 
-    /// Sends a frame to the GPU. It is not needed after the call.
+    /// Sends a frame to the GPU, or copies it there, if it is on the GPU already. It is not needed after the call.
     pub(super) fn send(&mut self, stream: &Arc<CudaStream>, frame: &Frame<'_>) -> Result<()> {
+        if let Some(bytes) = frame.device() {
+            self.copy(stream, frame.format(), bytes)?;
+            self.here.note(stream)?;
+            // Whoever has it may change it when this returns.
+            return self.here.wait();
+        }
         // This waits for a frame that is still being sent from here.
         self.layout.pack(frame, self.here.bytes_mut()?);
         self.here.send(stream, &mut self.there)
+    }
+
+    /// Copies a frame that is on the GPU.
+    fn copy(&self, stream: &CudaStream, format: &FrameFormat, from: DeviceBytes) -> Result<()> {
+        let start = address(&self.there);
+        for idx in 0..format.pixels.n_planes() {
+            let (width_bytes, n_rows) = format.pixels.plane_size(idx, format.width, format.height);
+            let plane = from.planes[idx];
+            let job = sys::CUDA_MEMCPY2D {
+                srcXInBytes: 0,
+                srcY: 0,
+                srcMemoryType: sys::CUmemorytype::CU_MEMORYTYPE_DEVICE,
+                srcHost: std::ptr::null(),
+                srcDevice: plane.address,
+                srcArray: std::ptr::null_mut(),
+                srcPitch: plane.stride_bytes,
+                dstXInBytes: 0,
+                dstY: 0,
+                dstMemoryType: sys::CUmemorytype::CU_MEMORYTYPE_DEVICE,
+                dstHost: std::ptr::null_mut(),
+                dstDevice: start + self.layout.offsets[idx] as Address,
+                dstArray: std::ptr::null_mut(),
+                dstPitch: self.layout.strides[idx],
+                WidthInBytes: width_bytes,
+                Height: n_rows,
+            };
+            // SAFETY: the frame's maker vouches for its planes, and the layout has room for each.
+            unsafe { sys::cuMemcpy2DAsync_v2(&job, stream.cu_stream()) }
+                .result()
+                .map_err(failed("copying on the GPU"))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a stream has done all that it was given.
+    pub(super) fn catch_up(&self, stream: &CudaStream) -> Result<()> {
+        self.here.note(stream)?;
+        self.here.wait()
     }
 
     /// Lets another stream wait until the frame is there.

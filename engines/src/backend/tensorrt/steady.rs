@@ -2,15 +2,17 @@
 
 #![expect(unsafe_code, reason = "kernels are given addresses")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use cudarc::driver::CudaSlice;
+use cudarc::driver::{CudaContext, CudaSlice};
 
 use super::cuda::{Cuda, address, failed};
 use super::kernels::{Blend, Picture, Take};
 use super::motion::Motion;
 use super::pinned::Pinned;
 use super::tracker::Tracker;
+use crate::device::GpuContext;
 use crate::error::Result;
 use crate::frame::FrameFormat;
 use crate::stabilizer::{Fade, History, MARGIN, MEASURED_ROWS, Sharpening};
@@ -55,7 +57,9 @@ pub(crate) struct Past {
     tracker: Tracker,
     history: CudaSlice<u16>,
     size: (usize, usize),
-    gpu: usize,
+    /// Where it lies; dropped last.
+    context: Arc<CudaContext>,
+    _given: Option<GpuContext>,
 }
 
 impl Steady {
@@ -208,14 +212,15 @@ impl Steady {
             tracker: std::mem::replace(&mut self.tracker, tracker),
             history: std::mem::replace(&mut self.history, history),
             size: self.size,
-            gpu: cuda.index(),
+            context: cuda.context().clone(),
+            _given: cuda.given().cloned(),
         })
     }
 
-    /// Goes on with another backend's frames, if their paint has this size and is on the same GPU.
+    /// Goes on with another backend's frames, if their paint has this size and is in the same memory.
     pub(super) fn take_over(&mut self, cuda: &Cuda, past: Past) -> bool {
         let fits = past.size == self.size
-            && past.gpu == cuda.index()
+            && cuda.shares_with(&past.context)
             && past.tracker.format() == self.tracker.format()
             // What these had is about to go.
             && cuda.finish().is_ok();

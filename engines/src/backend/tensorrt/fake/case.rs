@@ -7,6 +7,7 @@ use super::model::{Kind, model};
 use super::network::open;
 use crate::backend::cpu::Cpu;
 use crate::convert::video::{Video, format};
+use crate::device::GpuContext;
 use crate::engine::Engine;
 use crate::frame::{FrameFormat, PixelFormat};
 use crate::settings::{Look, Precision, Settings, Stabilizer};
@@ -112,7 +113,16 @@ impl Case {
     }
 
     pub(super) fn on_gpu(&self) -> Box<dyn Engine> {
-        let mut engine = open(self.kind, &self.format(), &self.settings()).unwrap();
+        self.on_gpu_in(None)
+    }
+
+    /// On the GPU, in a context that others made.
+    pub(super) fn on_gpu_in(&self, context: Option<GpuContext>) -> Box<dyn Engine> {
+        let settings = Settings {
+            context,
+            ..self.settings()
+        };
+        let mut engine = open(self.kind, &self.format(), &settings).unwrap();
         engine.set(self.look);
         Box::new(engine)
     }

@@ -16,14 +16,18 @@
 #define API extern "C" __attribute__((visibility("default")))
 // Calls come from any thread, one at a time.
 #define ONE_AT_A_TIME std::lock_guard<std::recursive_mutex> held(lock)
+// Calls that return when the GPU is done with something.
+#define MAY_WAIT \
+  if (hangs) stop(__func__, "this waits for a GPU that never answers")
 // Calls that want a context current to the thread.
 #define WITH_CONTEXT \
   ONE_AT_A_TIME;     \
   if (!current) return INVALID_CONTEXT
 
-enum CUresult { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, NOT_FOUND = 500 };
+enum CUresult { SUCCESS = 0, NOT_READY = 600, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, NOT_FOUND = 500 };
 
 struct Context {
+  int device = 0;
   int n_users = 0;
   unsigned n_streams = 0;
 };
@@ -33,8 +37,13 @@ struct Module {
 typedef std::shared_ptr<Stream>* CUstream;
 
 static const int N_DEVICES = 2;
-static Context contexts[N_DEVICES];
-static thread_local Context* current = nullptr;
+// Each device's primary one; others are made by cuCtxCreate.
+static Context contexts[N_DEVICES] = {{0}, {1}};
+static size_t n_contexts_made = 0;
+static thread_local std::vector<Context*> contexts_of_thread;
+// The GPU answers no more.
+static bool hangs = false;
+#define current (contexts_of_thread.empty() ? nullptr : contexts_of_thread.back())
 static std::recursive_mutex lock;
 static const size_t TOTAL_BYTES = size_t(8) << 30;
 
@@ -74,6 +83,7 @@ API CUresult cuDeviceTotalMem_v2(size_t* n_bytes, int) {
 
 API CUresult cuDeviceGetAttribute(int* value, int attribute, int) {
   switch (attribute) {
+    case 14: *value = 512; return SUCCESS; // TEXTURE_ALIGNMENT
     case 75: *value = 8; return SUCCESS;   // COMPUTE_CAPABILITY_MAJOR
     case 76: *value = 9; return SUCCESS;   // COMPUTE_CAPABILITY_MINOR
     case 115: *value = 1; return SUCCESS;  // MEMORY_POOLS_SUPPORTED
@@ -90,6 +100,7 @@ API CUresult cuDevicePrimaryCtxRetain(Context** context, int device) {
 
 API CUresult cuDevicePrimaryCtxRelease_v2(int device) {
   ONE_AT_A_TIME;
+  MAY_WAIT;
   if (contexts[device].n_users-- == 0) stop("releasing a context", "nobody has it");
   if (contexts[device].n_users == 0) {
     finish_all();
@@ -104,7 +115,43 @@ API CUresult cuCtxGetCurrent(Context** context) {
 }
 
 API CUresult cuCtxSetCurrent(Context* context) {
-  current = context;
+  if (!contexts_of_thread.empty()) contexts_of_thread.pop_back();
+  if (context) contexts_of_thread.push_back(context);
+  return SUCCESS;
+}
+
+API CUresult cuCtxPushCurrent_v2(Context* context) {
+  contexts_of_thread.push_back(context);
+  return SUCCESS;
+}
+
+API CUresult cuCtxPopCurrent_v2(Context** context) {
+  if (!current) return INVALID_CONTEXT;
+  if (context) *context = current;
+  contexts_of_thread.pop_back();
+  return SUCCESS;
+}
+
+API CUresult cuCtxCreate_v2(Context** context, unsigned, int device) {
+  ONE_AT_A_TIME;
+  if (device < 0 || device >= N_DEVICES) return INVALID_DEVICE;
+  *context = new Context{device};
+  ++n_contexts_made;
+  contexts_of_thread.push_back(*context);
+  return SUCCESS;
+}
+
+API CUresult cuCtxDestroy_v2(Context* context) {
+  ONE_AT_A_TIME;
+  MAY_WAIT;
+  for (const Context& primary : contexts)
+    if (context == &primary) stop("destroying a context", "it is a device's own");
+  finish_all();
+  for (const auto& [at, found] : allocations)
+    if (found.is_live && found.owner == context) stop("destroying a context", "there is memory left in it");
+  if (current == context) contexts_of_thread.pop_back();
+  --n_contexts_made;
+  delete context;
   return SUCCESS;
 }
 
@@ -117,7 +164,7 @@ API CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
 
 API CUresult cuMemAllocAsync(void** at, size_t n_bytes, CUstream) {
   WITH_CONTEXT;
-  *at = allocate(n_bytes, DEVICE);
+  *at = allocate(n_bytes, DEVICE, current);
   return *at ? SUCCESS : OUT_OF_MEMORY;
 }
 
@@ -129,19 +176,20 @@ API CUresult cuMemFreeAsync(void* at, CUstream stream) {
 
 API CUresult cuMemHostAlloc(void** at, size_t n_bytes, unsigned) {
   WITH_CONTEXT;
-  *at = allocate(n_bytes, PINNED);
+  *at = allocate(n_bytes, PINNED, current);
   return *at ? SUCCESS : OUT_OF_MEMORY;
 }
 
 API CUresult cuMemFreeHost(void* at) {
   WITH_CONTEXT;
+  MAY_WAIT;
   release(at, PINNED);
   return SUCCESS;
 }
 
 API CUresult cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t n_bytes, CUstream stream) {
   WITH_CONTEXT;
-  check_device("copying to the GPU", to, n_bytes);
+  check_device("copying to the GPU", to, n_bytes, current);
   if (is_pinned("copying to the GPU", from, n_bytes)) {
     (*stream)->put([=] { memcpy(to, from, n_bytes); });
   } else {
@@ -153,24 +201,68 @@ API CUresult cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t n_bytes, CU
 
 API CUresult cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t n_bytes, CUstream stream) {
   WITH_CONTEXT;
-  check_device("copying from the GPU", from, n_bytes);
+  check_device("copying from the GPU", from, n_bytes, current);
   bool is_late = is_pinned("copying from the GPU", to, n_bytes);
   (*stream)->put([=] { memcpy(to, from, n_bytes); });
-  if (!is_late) (*stream)->finish();
+  if (!is_late) {
+    MAY_WAIT;
+    (*stream)->finish();
+  }
   return SUCCESS;
 }
 
 API CUresult cuMemcpyDtoDAsync_v2(void* to, const void* from, size_t n_bytes, CUstream stream) {
   WITH_CONTEXT;
-  check_device("copying on the GPU", from, n_bytes);
-  check_device("copying on the GPU", to, n_bytes);
+  check_device("copying on the GPU", from, n_bytes, current);
+  check_device("copying on the GPU", to, n_bytes, current);
   (*stream)->put([=] { memmove(to, from, n_bytes); });
+  return SUCCESS;
+}
+
+enum MemoryType { HOST_MEMORY = 1, DEVICE_MEMORY = 2 };
+
+struct Rectangle {
+  size_t from_x, from_y;
+  MemoryType from_type;
+  const u8 *from_host, *from_device;
+  void* from_array;
+  size_t from_pitch;
+  size_t to_x, to_y;
+  MemoryType to_type;
+  u8 *to_host, *to_device;
+  void* to_array;
+  size_t to_pitch;
+  size_t width_bytes, n_rows;
+};
+
+static std::function<void()> rectangle_copy(const Rectangle& job) {
+  if (job.from_x || job.from_y || job.to_x || job.to_y) stop("copying rows", "they are to begin at the start");
+  if (job.from_pitch < job.width_bytes || job.to_pitch < job.width_bytes) stop("copying rows", "they overlap");
+  const u8* from = job.from_type == DEVICE_MEMORY ? job.from_device : job.from_host;
+  u8* to = job.to_type == DEVICE_MEMORY ? job.to_device : job.to_host;
+  for (size_t y : {size_t(0), job.n_rows - 1}) {
+    if (job.from_type == DEVICE_MEMORY) check_device("copying rows", from + y * job.from_pitch, job.width_bytes, current);
+    if (job.to_type == DEVICE_MEMORY) check_device("copying rows", to + y * job.to_pitch, job.width_bytes, current);
+  }
+  return [=] {
+    for (size_t y = 0; y < job.n_rows; ++y) memmove(to + y * job.to_pitch, from + y * job.from_pitch, job.width_bytes);
+  };
+}
+
+API CUresult cuMemcpy2DAsync_v2(const Rectangle* job, CUstream stream) {
+  WITH_CONTEXT;
+  auto copy = rectangle_copy(*job);
+  // The default stream waits for none of those that are made here, and whoever uses it waits at once.
+  if (stream)
+    (*stream)->put(copy);
+  else
+    copy();
   return SUCCESS;
 }
 
 API CUresult cuMemsetD8Async(void* at, u8 value, size_t n_bytes, CUstream stream) {
   WITH_CONTEXT;
-  check_device("filling memory", at, n_bytes);
+  check_device("filling memory", at, n_bytes, current);
   (*stream)->put([=] { memset(at, value, n_bytes); });
   return SUCCESS;
 }
@@ -193,7 +285,8 @@ API CUresult cuStreamDestroy_v2(CUstream stream) {
 
 API CUresult cuStreamSynchronize(CUstream stream) {
   WITH_CONTEXT;
-  (*stream)->finish();
+  MAY_WAIT;
+  if (stream) (*stream)->finish();
   return SUCCESS;
 }
 
@@ -221,8 +314,16 @@ API CUresult cuEventRecord(Event* event, CUstream stream) {
   return SUCCESS;
 }
 
+API CUresult cuEventQuery(Event* event) {
+  WITH_CONTEXT;
+  if (hangs) return NOT_READY;
+  event->wait();
+  return SUCCESS;
+}
+
 API CUresult cuEventSynchronize(Event* event) {
   WITH_CONTEXT;
+  MAY_WAIT;
   event->wait();
   return SUCCESS;
 }
@@ -235,6 +336,7 @@ API CUresult cuModuleLoadData(Module** module, const char* ptx) {
 
 API CUresult cuModuleUnload(Module* module) {
   WITH_CONTEXT;
+  MAY_WAIT;
   delete module;
   return SUCCESS;
 }
@@ -255,11 +357,19 @@ API CUresult cuLaunchKernel(const Kernel* kernel, u32 grid_x, u32 grid_y, u32 gr
   return SUCCESS;
 }
 
+#include "gstreamers.hpp"
+
 // Allocations that are left when all work is done: of the GPU's memory, or of page-locked memory.
 API size_t fake_count_live(int is_pinned) {
   ONE_AT_A_TIME;
   finish_all();
   return count_live(is_pinned ? PINNED : DEVICE);
+}
+
+// Contexts that were made and are left.
+API size_t fake_count_contexts() {
+  ONE_AT_A_TIME;
+  return n_contexts_made;
 }
 
 // Allocations that were ever made, of both kinds.
@@ -279,6 +389,9 @@ API void fake_limit(int is_pinned, size_t n_bytes) {
   ONE_AT_A_TIME;
   limit_bytes[is_pinned ? PINNED : DEVICE] = n_bytes;
 }
+
+// From now on nothing is ever done.
+API void fake_hang() { hangs = true; }
 
 // Chooses which streams run ahead, of those that are yet to be made: bit 0 the first of each three, and so on.
 API void fake_hurry(unsigned which) { hasty_streams = which; }

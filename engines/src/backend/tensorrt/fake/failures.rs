@@ -1,6 +1,7 @@
 //! What goes wrong on a GPU, and what is left behind.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::clip::{clip, play};
 use super::model::Kind;
@@ -151,5 +152,31 @@ fn every_gpu_can_be_chosen_and_no_other() {
             "{error}"
         );
         assert_eq!(driver.live(), [0, 0]);
+    });
+}
+
+#[test]
+fn a_gpu_that_answers_no_more_is_an_error_and_no_hang() {
+    with_driver(|driver| {
+        let clip = clip(frames());
+        let mut alone = engine(&settings()).unwrap();
+        let mut waiting = engine(&settings()).unwrap();
+        waiting.submit(&clip[0].frame()).unwrap();
+        driver.hang();
+        let start = Instant::now();
+        for refused in [
+            waiting.drain(),
+            waiting.submit(&clip[1].frame()),
+            waiting.submit(&clip[1].frame()),
+            alone.submit(&clip[0].frame()),
+        ] {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains("has not answered"), "{error}");
+        }
+        waiting.reset();
+        assert!(waiting.hand_over().is_none());
+        drop((waiting, alone));
+        // Each engine has been patient once.
+        assert!(start.elapsed() < Duration::from_secs(30));
     });
 }

@@ -91,7 +91,7 @@ fn error(field: &FlowField, scene: &Scene) -> [f32; 2] {
 #[test]
 fn flow_is_as_near_to_the_truth_as_the_definition() {
     with_driver(|_| {
-        let cuda = Cuda::open(0).unwrap();
+        let cuda = Cuda::open(0, None).unwrap();
         let scenes = sintel().into_iter().map(|(scene, _)| scene);
         for scene in synthetic().into_iter().chain(scenes) {
             let [older, newer] = scene.frames.each_ref().map(Video::frame);
@@ -130,7 +130,7 @@ struct Off {
 
 impl Both {
     fn new(format: &FrameFormat) -> Self {
-        let cuda = Cuda::open(0).unwrap();
+        let cuda = Cuda::open(0, None).unwrap();
         let tracker = Tracker::new(&cuda, format, INTERVAL).unwrap();
         let motion = tracker.alloc_motion(&cuda).unwrap();
         Self {

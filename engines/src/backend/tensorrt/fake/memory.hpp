@@ -18,6 +18,8 @@ struct Allocation {
   uint8_t* start;
   size_t n_bytes;
   Kind kind;
+  // The context that it was allocated in.
+  const void* owner;
   bool is_live;
 };
 
@@ -50,7 +52,7 @@ static std::pair<uint8_t*, size_t> mapping_of(const Allocation& allocation) {
 }
 
 // Nothing if there is not as much left. What is given is full of bytes that are no sensible number of any type.
-static void* allocate(size_t n_bytes, Kind kind) {
+static void* allocate(size_t n_bytes, Kind kind, const void* owner) {
   if (n_bytes == 0) stop("allocating", "no bytes at all, which the driver refuses");
   if (n_bytes > limit_bytes[kind] || live_bytes[kind] > limit_bytes[kind] - n_bytes) return nullptr;
   size_t page = page_bytes(), whole = (n_bytes + 7) / 8 * 8;
@@ -60,7 +62,7 @@ static void* allocate(size_t n_bytes, Kind kind) {
   mprotect((uint8_t*)base + mapped, page, PROT_NONE);
   auto* start = (uint8_t*)base + mapped - whole;
   memset(start, 0xFF, whole);
-  allocations[(uintptr_t)start] = {start, n_bytes, kind, true};
+  allocations[(uintptr_t)start] = {start, n_bytes, kind, owner, true};
   live_bytes[kind] += n_bytes;
   return start;
 }
@@ -91,10 +93,11 @@ static void check_within(const char* what, const Allocation& found, const void* 
   if (n_bytes > found.n_bytes - offset) stop(what, "it goes beyond the end of the memory");
 }
 
-// Bytes that have to lie in one piece of the GPU's memory.
-static void check_device(const char* what, const void* at, size_t n_bytes) {
+// Bytes that have to lie in one piece of the GPU's memory, of the context that works on them.
+static void check_device(const char* what, const void* at, size_t n_bytes, const void* context) {
   const Allocation* found = find(at);
   if (!found || found->kind != DEVICE) stop(what, "the address is none of the GPU's memory");
+  if (found->owner != context) stop(what, "the memory is another context's");
   check_within(what, *found, at, n_bytes);
 }
 

@@ -5,6 +5,7 @@
 
 mod case;
 mod clip;
+mod device;
 mod failures;
 mod following;
 mod frames;
@@ -97,6 +98,14 @@ impl Driver {
         unsafe { limit.unwrap()(memory as i32, n_bytes) }
     }
 
+    /// From now on the GPU does nothing any more, and a call that waits for it stops the process.
+    fn hang(&self) {
+        // SAFETY: `driver.cpp` has this function.
+        let hang = unsafe { self.0.get::<unsafe extern "C" fn()>(b"fake_hang") };
+        // SAFETY: it can be called at any time.
+        unsafe { hang.unwrap()() }
+    }
+
     /// Chooses which streams of engines that are yet to be opened run ahead.
     fn hurry(&self, which: Hurry) {
         // SAFETY: `driver.cpp` has this function.
@@ -124,7 +133,7 @@ fn with_driver<Body: FnOnce(&Driver)>(body: Body) {
         &env::var_os("LD_LIBRARY_PATH").unwrap_or_default(),
     ));
     let output = Command::new(env::current_exe().expect("this is a program"))
-        .args([test, "--exact", "--nocapture"])
+        .args([test, "--exact", "--nocapture", "--include-ignored"])
         .env(HAS_DRIVER, "1")
         .env("LD_LIBRARY_PATH", env::join_paths(folders).expect("paths"))
         .output()

@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "memory of the GPU is copied")]
 
+use std::time::Duration;
+
 use cudarc::driver::DriverError;
 use cudarc::driver::result::{memcpy_dtod_async, memcpy_dtoh_async, memcpy_htod_async};
 
@@ -19,6 +21,9 @@ use crate::geometry::Geometry;
 use crate::settings::{Precision, Settings};
 use crate::stylizer::Stylizer;
 use crate::trunk;
+
+/// How long the fake GPU may take: it does its work when it is asked whether that is done.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A piece of what a network gives, in bytes.
 #[derive(Clone, Copy)]
@@ -141,8 +146,10 @@ pub(super) fn open(
         gpu: "8.9".to_owned(),
         built_by: "a test".to_owned(),
     };
+    let mut cuda = Cuda::open(settings.device, settings.context.as_ref())?;
+    cuda.watch.patience = PATIENCE;
     let ready = Ready {
-        cuda: Cuda::open(settings.device)?,
+        cuda,
         network: Box::new(network),
         entry: &entry,
         model: &model,
