@@ -28,3 +28,12 @@ pub(crate) fn message(error: &Error) -> gst::ErrorMessage {
         _ => gst::error_msg!(gst::StreamError::Failed, ("{text}")),
     }
 }
+
+/// The same of frames that cannot stay on a GPU.
+pub(crate) fn no_context(missing: &gstcuda::Missing) -> gst::ErrorMessage {
+    let text = format!("frames come in memory of a GPU: {missing}");
+    match missing {
+        gstcuda::Missing::Library(_) => gst::error_msg!(gst::LibraryError::Init, ("{text}")),
+        _ => gst::error_msg!(gst::ResourceError::NotFound, ("{text}")),
+    }
+}

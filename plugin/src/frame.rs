@@ -51,8 +51,94 @@ pub(crate) fn formats() -> impl Iterator<Item = VideoFormat> {
         .map(|pixels| VideoFormat::from_string(pixels.name()))
 }
 
+/// Whether frames of these caps are in a GPU's memory.
+pub(crate) fn is_on_gpu(caps: &gst::CapsRef) -> bool {
+    caps.features(0)
+        .is_some_and(|features| features.contains(gstcuda::FEATURE))
+}
+
+/// The part of caps whose frames are in this machine's memory.
+pub(crate) fn without_gpu(caps: &gst::Caps) -> gst::Caps {
+    caps.iter_with_features()
+        .filter(|(_, features)| !features.contains(gstcuda::FEATURE))
+        .map(|(structure, features)| (structure.to_owned(), features.to_owned()))
+        .collect()
+}
+
+/// A frame that is mapped where it is, for the engine to read.
+pub(crate) enum Source<'a> {
+    Here(gst_video::VideoFrameRef<&'a gst::BufferRef>),
+    There(gstcuda::Mapped<'a>),
+}
+
+impl<'a> Source<'a> {
+    /// Maps a frame, on the GPU if it is in memory of `context`.
+    pub(crate) fn map(
+        buffer: &'a gst::BufferRef,
+        info: &gst_video::VideoInfo,
+        context: Option<&gstcuda::Context>,
+    ) -> Result<Self, gst::ErrorMessage> {
+        let refuse = |error| {
+            gst::error_msg!(
+                gst::ResourceError::Read,
+                ("input frame cannot be mapped: {error}")
+            )
+        };
+        if let Some(context) = context.filter(|context| context.has(buffer)) {
+            let mapped = gstcuda::Mapped::read(buffer, info, context).map_err(refuse)?;
+            return Ok(Self::There(mapped));
+        }
+        gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
+            .map(Self::Here)
+            .map_err(refuse)
+    }
+
+    pub(crate) fn frame(&self, format: FrameFormat) -> engines::Result<Frame<'_>> {
+        match self {
+            Self::Here(mapped) => readable(mapped, format),
+            Self::There(mapped) => mapped.frame(format),
+        }
+    }
+}
+
+/// A frame that is mapped where it is, for the engine to write.
+pub(crate) enum Target<'a> {
+    Here(gst_video::VideoFrameRef<&'a mut gst::BufferRef>),
+    There(gstcuda::Mapped<'a>),
+}
+
+impl<'a> Target<'a> {
+    /// As [`Source::map`].
+    pub(crate) fn map(
+        buffer: &'a mut gst::BufferRef,
+        info: &gst_video::VideoInfo,
+        context: Option<&gstcuda::Context>,
+    ) -> Result<Self, gst::ErrorMessage> {
+        let refuse = |error| {
+            gst::error_msg!(
+                gst::ResourceError::Write,
+                ("output frame cannot be mapped: {error}")
+            )
+        };
+        if let Some(context) = context.filter(|context| context.has(buffer)) {
+            let mapped = gstcuda::Mapped::write(buffer, info, context).map_err(refuse)?;
+            return Ok(Self::There(mapped));
+        }
+        gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, info)
+            .map(Self::Here)
+            .map_err(refuse)
+    }
+
+    pub(crate) fn frame(&mut self, format: FrameFormat) -> engines::Result<FrameMut<'_>> {
+        match self {
+            Self::Here(mapped) => writable(mapped, format),
+            Self::There(mapped) => mapped.frame_mut(format),
+        }
+    }
+}
+
 /// A mapped frame for the engine to read.
-pub(crate) fn readable<'a>(
+fn readable<'a>(
     frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>,
     format: FrameFormat,
 ) -> engines::Result<Frame<'a>> {
@@ -66,7 +152,7 @@ pub(crate) fn readable<'a>(
 }
 
 /// A mapped frame for the engine to write.
-pub(crate) fn writable<'a>(
+fn writable<'a>(
     frame: &'a mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
     format: FrameFormat,
 ) -> engines::Result<FrameMut<'a>> {

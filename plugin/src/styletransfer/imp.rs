@@ -23,11 +23,12 @@ use super::counts::Counts;
 use super::ladder::Step;
 use super::order::Opened;
 use super::painter::{Change, Painter, Received};
+use super::pool;
 use super::settings::{Pace, Settings, Style};
 use super::{Engine, Precision, Quality, Stabilizer};
 use crate::{error, frame};
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "styletransfer",
         gst::DebugColorFlags::empty(),
@@ -60,7 +61,7 @@ pub struct StyleTransfer {
         blurb = "Number format in which the network computes",
         builder(Precision::default()).mutable_ready())]
     #[property(name = "engine", get, set, type = Engine, member = engine, nick = "Engine",
-        blurb = "Where the network runs; what was asked for by name and is not there is an error that says what is missing (`impasto doctor` tells more)",
+        blurb = "Where the network runs; what was asked for by name and is not there is an error that says what is missing (`impasto doctor` tells more). With tensorrt, frames in memory:CUDAMemory stay on the GPU",
         builder(Engine::default()).mutable_ready())]
     #[property(name = "device", get, set, type = u32, member = device, nick = "Device",
         blurb = "Index of the GPU, where the network runs on one (`impasto doctor` lists them)",
@@ -84,6 +85,8 @@ pub struct StyleTransfer {
     painter: Mutex<Option<Painter>>,
 
     counts: Counts,
+    /// The CUDA context, where frames are on a GPU.
+    context: gstcuda::Slot,
     /// Nanoseconds that the latency answer adds.
     latency: AtomicU64,
     is_live: AtomicBool,
@@ -151,11 +154,18 @@ impl ElementImpl for StyleTransfer {
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             let side = engines::MIN_SIZE_PX as i32..=engines::MAX_SIZE_PX as i32;
-            let caps = gst_video::VideoCapsBuilder::new()
+            let mut caps = gst_video::VideoCapsBuilder::new()
                 .format_list(frame::formats())
                 .width_range(side.clone())
                 .height_range(side)
                 .build();
+            if engines::HAS_TENSORRT {
+                let mut on_gpu = caps.copy();
+                on_gpu
+                    .make_mut()
+                    .set_features_simple(Some(gst::CapsFeatures::new([gstcuda::FEATURE])));
+                caps.merge(on_gpu);
+            }
             [
                 ("sink", gst::PadDirection::Sink),
                 ("src", gst::PadDirection::Src),
@@ -168,6 +178,12 @@ impl ElementImpl for StyleTransfer {
             .collect()
         });
         &TEMPLATES
+    }
+
+    fn set_context(&self, context: &gst::Context) {
+        let device = self.settings().device;
+        self.context.set(&*self.obj(), context, device);
+        self.parent_set_context(context);
     }
 }
 
@@ -187,6 +203,7 @@ impl BaseTransformImpl for StyleTransfer {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.painter() = None;
+        self.context.clear();
         self.latency.store(0, Ordering::Relaxed);
         Ok(())
     }
@@ -197,6 +214,23 @@ impl BaseTransformImpl for StyleTransfer {
             .ok()
     }
 
+    /// Frames leave where they came. Those in a GPU's memory are taken only where the network runs on one.
+    fn transform_caps(
+        &self,
+        direction: gst::PadDirection,
+        caps: &gst::Caps,
+        filter: Option<&gst::Caps>,
+    ) -> Option<gst::Caps> {
+        if self.takes_gpu() {
+            return self.parent_transform_caps(direction, caps, filter);
+        }
+        self.parent_transform_caps(direction, &frame::without_gpu(caps), filter)
+    }
+
+    fn accept_caps(&self, direction: gst::PadDirection, caps: &gst::Caps) -> bool {
+        (!frame::is_on_gpu(caps) || self.takes_gpu()) && self.parent_accept_caps(direction, caps)
+    }
+
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = gst_video::VideoInfo::from_caps(incaps)
             .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} are no video"))?;
@@ -205,16 +239,25 @@ impl BaseTransformImpl for StyleTransfer {
             gst::loggable_error!(CAT, "{reason}")
         })?;
         let settings = self.settings().clone();
+        let context = frame::is_on_gpu(incaps)
+            .then(|| self.context.ensure(&*self.obj(), settings.device))
+            .transpose()
+            .map_err(|missing| {
+                self.post_error_message(error::no_context(&missing));
+                gst::loggable_error!(CAT, "{missing}")
+            })?;
         let fits = |painter: &Painter| {
-            painter.fits(&settings.order(painter.pace()), &format) && *painter.info() == info
+            painter.fits(&settings.order(painter.pace()), &format)
+                && *painter.info() == info
+                && painter.context() == context.as_ref()
         };
         if self.painter().as_ref().is_some_and(fits) {
             return Ok(());
         }
         let pace = Pace::new(&info, self.ask_is_live());
         let order = settings.order(pace);
-        let opened = Painter::open(&order, info, format, pace, settings.look());
-        let painter = opened.map_err(|error| {
+        let opened = Painter::open(&order, info, format, pace, context, settings.look());
+        let mut painter = opened.map_err(|error| {
             self.post_error_message(error::message(&error));
             gst::loggable_error!(CAT, "{error}")
         })?;
@@ -233,6 +276,7 @@ impl BaseTransformImpl for StyleTransfer {
         {
             gst::info!(CAT, imp = self, "quality=auto chose {quality}: {reason}");
         }
+        self.warn(painter.take_remark());
         self.note_frame_time(painter.engine().frame_time(), painter.info());
         *self.painter() = Some(painter);
         Ok(())
@@ -337,6 +381,9 @@ impl BaseTransformImpl for StyleTransfer {
     }
 
     fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        if query.type_() == gst::QueryType::Context && self.context.answer(&*self.obj(), query) {
+            return true;
+        }
         if !BaseTransformImplExt::parent_query(self, direction, query) {
             return false;
         }
@@ -365,10 +412,11 @@ impl BaseTransformImpl for StyleTransfer {
         };
         let info = gst_video::VideoInfo::from_caps(&caps)?;
         let size = info.size() as u32;
-        let pool = needs_pool.then(|| gst_video::VideoBufferPool::new().upcast());
-        if let Some(pool) = &pool {
-            set_up(pool, &caps, size, (0, 0), true)?;
-        }
+        let pool = needs_pool.then(|| self.new_pool(&caps)).transpose()?;
+        let size = match &pool {
+            Some(pool) => pool::set_up(pool, &caps, size, (0, 0), true)?,
+            None => size,
+        };
         query.add_allocation_pool(pool.as_ref(), size, 0, 0);
         query.add_allocation_meta::<gst_video::VideoMeta>(None);
         Ok(())
@@ -391,14 +439,16 @@ impl BaseTransformImpl for StyleTransfer {
         let takes_meta = query
             .find_allocation_meta::<gst_video::VideoMeta>()
             .is_some();
-        let pool = match pool {
-            Some(pool) if set_up(&pool, &caps, size, (min, max), takes_meta).is_ok() => pool,
+        let set_up = |pool: gst::BufferPool| {
+            let size = pool::set_up(&pool, &caps, size, (min, max), takes_meta);
+            size.map(|size| (pool, size))
+        };
+        // A pool of others on a GPU may be of another context.
+        let offered = pool.filter(|_| !frame::is_on_gpu(&caps));
+        let (pool, size) = match offered.map(set_up) {
+            Some(Ok(pool)) => pool,
             // None was offered, or one that cannot hold these frames.
-            _ => {
-                let pool = gst_video::VideoBufferPool::new().upcast();
-                set_up(&pool, &caps, size, (min, max), takes_meta)?;
-                pool
-            }
+            _ => set_up(self.new_pool(&caps)?)?,
         };
         if is_offered {
             query.set_nth_allocation_pool(0, Some(&pool), size, min, max);
@@ -431,6 +481,25 @@ impl StyleTransfer {
 
     fn style(&self) -> Option<String> {
         Some(self.settings().style.text.clone())
+    }
+
+    /// Whether frames in a GPU's memory can stay there.
+    fn takes_gpu(&self) -> bool {
+        if !engines::HAS_TENSORRT || self.settings().engine != Engine::TensorRt {
+            return false;
+        }
+        let loaded = gstcuda::load();
+        if let Err(missing) = &loaded {
+            gst::debug!(CAT, imp = self, "frames do not stay on a GPU: {missing}");
+        }
+        loaded.is_ok()
+    }
+
+    /// A pool of frames where those of these caps are.
+    fn new_pool(&self, caps: &gst::Caps) -> Result<gst::BufferPool, gst::LoggableError> {
+        let device = self.settings().device;
+        let context = || self.context.ensure(&*self.obj(), device);
+        pool::new(caps, context).map_err(|missing| gst::loggable_error!(CAT, "{missing}"))
     }
 
     /// No name at all stands for the default style.
@@ -492,6 +561,7 @@ impl StyleTransfer {
                 let order = settings.order(painter.pace());
                 let change = painter.follow(&order, settings.look());
                 if matches!(change, Some(Change::Done(_))) {
+                    self.warn(painter.take_remark());
                     self.note_frame_time(painter.engine().frame_time(), painter.info());
                 }
                 (order, change, painter.engine().describe())
@@ -517,6 +587,12 @@ impl StyleTransfer {
             }
         }
         Ok(())
+    }
+
+    fn warn(&self, remark: Option<String>) {
+        if let Some(remark) = remark {
+            gst::warning!(CAT, imp = self, "{remark}");
+        }
     }
 
     /// Tells of a change of size that nobody asked for by name.
@@ -620,20 +696,4 @@ impl StyleTransfer {
         let obj = self.obj();
         let _ = obj.post_message(gst::message::Latency::builder().src(&*obj).build());
     }
-}
-
-/// Sets a pool up for video frames, with strides of its own choice if whoever reads them knows `VideoMeta`.
-fn set_up(
-    pool: &gst::BufferPool,
-    caps: &gst::Caps,
-    size: u32,
-    (min, max): (u32, u32),
-    takes_meta: bool,
-) -> Result<(), glib::BoolError> {
-    let mut config = pool.config();
-    config.set_params(Some(caps), size, min, max);
-    if takes_meta {
-        config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str());
-    }
-    pool.set_config(config)
 }

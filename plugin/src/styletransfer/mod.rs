@@ -8,6 +8,7 @@ mod imp;
 mod ladder;
 mod order;
 mod painter;
+mod pool;
 mod settings;
 
 /// Size of network.

@@ -5,12 +5,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engines::{Engine, FrameFormat, Look, Quality};
+use engines::{Engine, FrameFormat, GpuContext, Look, Quality};
 
+use super::imp::CAT;
 use super::ladder::{Ladder, Step};
 use super::order::{Opened, Order, Size};
 use super::settings::Pace;
-use crate::frame;
+use crate::frame::{Source, Target};
 
 /// Least time between two mixes that are opened: whoever slides from one style to another asks for more than anybody sees.
 const MIX_INTERVAL: Duration = Duration::from_millis(250);
@@ -23,6 +24,11 @@ pub(super) struct Painter {
     info: gst_video::VideoInfo,
     format: FrameFormat,
     pace: Pace,
+    /// Where frames are, if that is on a GPU, and the same for engines.
+    context: Option<gstcuda::Context>,
+    gpu: Option<GpuContext>,
+    /// A frame came from elsewhere, which was said.
+    has_foreign: bool,
     opened: Opened,
     /// What painted before, for the way back.
     previous: Option<Opened>,
@@ -83,13 +89,18 @@ impl Painter {
         info: gst_video::VideoInfo,
         format: FrameFormat,
         pace: Pace,
+        context: Option<gstcuda::Context>,
         look: Look,
     ) -> engines::Result<Self> {
-        let opened = settled(order, None, pace).open(&format, look)?;
+        let gpu = context.as_ref().map(gstcuda::Context::for_engines);
+        let opened = settled(order, None, pace, gpu.as_ref()).open(&format, look)?;
         let mut painter = Self {
             info,
             format,
             pace,
+            context,
+            gpu,
+            has_foreign: false,
             opened,
             previous: None,
             slots: VecDeque::new(),
@@ -113,8 +124,18 @@ impl Painter {
         self.pace
     }
 
+    /// Where frames are, if that is on a GPU.
+    pub(super) fn context(&self) -> Option<&gstcuda::Context> {
+        self.context.as_ref()
+    }
+
     pub(super) fn engine(&self) -> &dyn Engine {
         &*self.opened.engine
+    }
+
+    /// What is worth a warning about how the engine was opened, if that was not said yet.
+    pub(super) fn take_remark(&mut self) -> Option<String> {
+        self.opened.engine.take_remark()
     }
 
     /// What is open.
@@ -283,7 +304,7 @@ impl Painter {
     /// The order with a size in place of `auto`.
     fn settled(&self, order: &Order) -> Order {
         let wanted = self.ladder.as_ref().map(Ladder::wanted);
-        settled(order, wanted.or(self.auto), self.pace)
+        settled(order, wanted.or(self.auto), self.pace, self.gpu.as_ref())
     }
 
     /// Notes a frame that came too late to be painted.
@@ -310,12 +331,17 @@ impl Painter {
         let start = Instant::now();
         self.opened.engine.set(look);
         {
-            let mapped = map(&buffer, &self.info)?;
-            let frame =
-                frame::readable(&mapped, self.format).map_err(|e| crate::error::message(&e))?;
-            self.opened
-                .engine
-                .submit(&frame)
+            let mapped = Source::map(&buffer, &self.info, self.context.as_ref())?;
+            let is_foreign = self.context.is_some() && matches!(mapped, Source::Here(_));
+            if is_foreign && !std::mem::replace(&mut self.has_foreign, true) {
+                gst::warning!(
+                    CAT,
+                    "frames come in memory of another CUDA context, and are copied through this machine's"
+                );
+            }
+            mapped
+                .frame(self.format)
+                .and_then(|frame| self.opened.engine.submit(&frame))
                 .map_err(|error| crate::error::message(&error))?;
         }
         self.slots.push_back(buffer);
@@ -338,18 +364,11 @@ impl Painter {
         };
         let start = Instant::now();
         let n_reused = self.opened.engine.stats().n_reused;
-        let mapped_source = map(source, &self.info)?;
-        let mut mapped_target = gst_video::VideoFrameRef::from_buffer_ref_writable(
-            target, &self.info,
-        )
-        .map_err(|error| {
-            gst::error_msg!(
-                gst::ResourceError::Write,
-                ("output frame cannot be mapped: {error}")
-            )
-        })?;
-        let received = frame::readable(&mapped_source, self.format).and_then(|source| {
-            let mut target = frame::writable(&mut mapped_target, self.format)?;
+        let context = self.context.as_ref();
+        let mapped_source = Source::map(source, &self.info, context)?;
+        let mut mapped_target = Target::map(target, &self.info, context)?;
+        let received = mapped_source.frame(self.format).and_then(|source| {
+            let mut target = mapped_target.frame(self.format)?;
             self.opened.engine.receive(&source, &mut target)
         });
         drop(mapped_source);
@@ -387,8 +406,8 @@ impl Painter {
     }
 }
 
-/// The order with a size in place of `auto`: the one that was found, if any, or how to find it.
-fn settled(order: &Order, found: Option<Quality>, pace: Pace) -> Order {
+/// The order with where frames are, and with a size in place of `auto`: the one that was found, if any, or how to find it.
+fn settled(order: &Order, found: Option<Quality>, pace: Pace, gpu: Option<&GpuContext>) -> Order {
     let size = match (order.size, found) {
         (Size::Auto, Some(quality)) => Size::UpTo(quality),
         (Size::Auto, None) if pace.is_live => Size::UpTo(FIRST_LIVE),
@@ -397,20 +416,10 @@ fn settled(order: &Order, found: Option<Quality>, pace: Pace) -> Order {
         (Size::Auto, None) => Size::Fitting,
         (size, _) => size,
     };
-    Order {
+    let mut order = Order {
         size,
         ..order.clone()
-    }
-}
-
-fn map<'a>(
-    buffer: &'a gst::Buffer,
-    info: &'a gst_video::VideoInfo,
-) -> Result<gst_video::VideoFrameRef<&'a gst::BufferRef>, gst::ErrorMessage> {
-    gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info).map_err(|error| {
-        gst::error_msg!(
-            gst::ResourceError::Read,
-            ("input frame cannot be mapped: {error}")
-        )
-    })
+    };
+    order.engine.context = gpu.cloned();
+    order
 }
