@@ -12,6 +12,7 @@ mod frames;
 mod model;
 mod network;
 mod scenes;
+mod stress;
 
 use std::env;
 use std::ffi::{CStr, c_char};
