@@ -131,3 +131,35 @@ pub(crate) struct DeviceBytes {
     pub planes: [DevicePlane; 3],
     pub context: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Matrix, PixelFormat, Range};
+
+    #[test]
+    fn planes_that_hold_no_rows_are_refused() {
+        let format =
+            FrameFormat::new(PixelFormat::Nv12, 64, 48, Matrix::Bt709, Range::Limited).unwrap();
+        let plane = |address, stride_bytes| DevicePlane {
+            address,
+            stride_bytes,
+        };
+        let frame = |planes: &[DevicePlane]| {
+            // SAFETY: nobody reads it.
+            unsafe { DeviceFrame::new(format, 1, planes) }
+        };
+        assert!(frame(&[plane(4096, 64), plane(8192, 100)]).is_ok());
+        for (planes, why) in [
+            (vec![plane(4096, 64)], "one is missing"),
+            (vec![plane(4096, 64), plane(0, 64)], "one is nowhere"),
+            (vec![plane(4096, 63), plane(8192, 64)], "rows overlap"),
+            (
+                vec![plane(4096, 64), plane(8192, 1 << 31)],
+                "rows are too far",
+            ),
+        ] {
+            assert!(matches!(frame(&planes), Err(Error::Plane { .. })), "{why}");
+        }
+    }
+}

@@ -122,6 +122,8 @@ struct Nvidia {
     tensorrt: Result<String, String>,
     /// GPUs with compute capability and memory; or why there are none.
     gpus: Result<Vec<String>, String>,
+    /// Frames that elements hand each other on a GPU stay there; or why not.
+    frames: Result<(), String>,
     /// What `engine=auto` takes, and why.
     auto: String,
 }
@@ -276,16 +278,21 @@ impl Nvidia {
             tensorrt::devices()
                 .map(|devices| devices.into_iter().map(describe).collect())
                 .map_err(|error| error.to_string()),
+            gstcuda::load().map_err(|missing| missing.to_string()),
         )
     }
 
     #[cfg(not(any(feature = "tensorrt", feature = "tensorrt-enterprise")))]
     fn look() -> Self {
         let error = engines::Error::TensorRtNotBuilt.to_string();
-        Self::of(Err(error.clone()), Err(error))
+        Self::of(Err(error.clone()), Err(error.clone()), Err(error))
     }
 
-    fn of(tensorrt: Result<String, String>, gpus: Result<Vec<String>, String>) -> Self {
+    fn of(
+        tensorrt: Result<String, String>,
+        gpus: Result<Vec<String>, String>,
+        frames: Result<(), String>,
+    ) -> Self {
         let gpu = gpus.as_ref().ok().and_then(|gpus| gpus.first());
         let why = match (&tensorrt, gpu) {
             (Ok(_), Some(_)) => {
@@ -298,6 +305,7 @@ impl Nvidia {
             auto: format!("engine=auto takes the processor: {why}"),
             tensorrt,
             gpus,
+            frames,
         }
     }
 
@@ -314,6 +322,13 @@ impl Nvidia {
             // Said once is enough.
             Err(error) if Some(error) == self.tensorrt.as_ref().err() => {}
             Err(error) => report::line(format!("NVIDIA GPU: {error}"))?,
+        }
+        if self.gpus.as_ref().is_ok_and(|gpus| !gpus.is_empty()) {
+            report::line(match &self.frames {
+                Ok(()) => "frames on a GPU (memory:CUDAMemory): stay there with engine=tensorrt"
+                    .to_owned(),
+                Err(missing) => format!("frames on a GPU (memory:CUDAMemory): {missing}"),
+            })?;
         }
         report::line(&self.auto)
     }
@@ -389,10 +404,13 @@ mod tests {
         let missing = || "not there".to_owned();
         let tensorrt = || Ok("TensorRT".to_owned());
         for (found, words) in [
-            (Nvidia::of(tensorrt(), gpus()), "has not been shown"),
-            (Nvidia::of(Err(missing()), gpus()), "not what it needs"),
-            (Nvidia::of(tensorrt(), Err(missing())), "no GPU"),
-            (Nvidia::of(tensorrt(), Ok(Vec::new())), "no GPU"),
+            (Nvidia::of(tensorrt(), gpus(), Ok(())), "has not been shown"),
+            (
+                Nvidia::of(Err(missing()), gpus(), Ok(())),
+                "not what it needs",
+            ),
+            (Nvidia::of(tensorrt(), Err(missing()), Ok(())), "no GPU"),
+            (Nvidia::of(tensorrt(), Ok(Vec::new()), Ok(())), "no GPU"),
         ] {
             assert!(found.auto.contains("the processor"), "{}", found.auto);
             assert!(found.auto.contains(words), "{}", found.auto);

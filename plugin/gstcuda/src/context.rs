@@ -10,6 +10,9 @@ use gst::prelude::*;
 
 use crate::library::{Functions, Missing, RawContext, functions};
 
+/// What GStreamer calls contexts of this kind.
+const TYPE: &str = "gst.cuda.context";
+
 /// A CUDA context that elements share: a `GstCudaContext`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context(gst::Object);
@@ -108,6 +111,10 @@ impl Slot {
 
     /// To be called by the element's `set_context`: takes a context that is on that GPU, if it has none.
     pub fn set(&self, element: &impl IsA<gst::Element>, context: &gst::Context, device: u32) {
+        // Whoever has one has opened the library; for others there is no need to.
+        if context.context_type() != TYPE {
+            return;
+        }
         let Ok(functions) = functions() else {
             return;
         };
@@ -139,12 +146,12 @@ impl Slot {
 
     /// Answers a neighbour's question for a context. False if that was not the question, or there is none.
     pub fn answer(&self, element: &impl IsA<gst::Element>, query: &mut gst::QueryRef) -> bool {
-        let (Ok(functions), Some(context)) = (functions(), self.get()) else {
+        let Some(context) = self.get() else {
             return false;
         };
         // SAFETY: all three are what they are.
         unsafe {
-            from_glib((functions.handle_context_query)(
+            from_glib((loaded().handle_context_query)(
                 element.as_ref().to_glib_none().0,
                 query.as_mut_ptr(),
                 context.raw(),

@@ -208,7 +208,8 @@ impl Drop for Cuda {
     fn drop(&mut self) {
         if self.watch.is_lost() {
             // To let go of these would be to wait for it.
-            std::mem::forget((std::mem::take(&mut self.kernels), self.context.clone()));
+            let kernels = std::mem::take(&mut self.kernels);
+            std::mem::forget((kernels, self.context.clone(), self.given.clone()));
         }
     }
 }

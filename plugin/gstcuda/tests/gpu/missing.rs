@@ -36,6 +36,21 @@ fn without_the_library_frames_of_this_machine_are_painted_all_the_same() {
 }
 
 #[test]
+fn who_paints_on_the_processor_opens_no_library_of_a_gpu() {
+    with_fakes(With::GStreamers, |_| {
+        let paint_element = gst::ElementFactory::make("styletransfer").build().unwrap();
+        paint_element.set_context(&gst::Context::new("gst.gl.GLDisplay", true));
+        for kind in ["gst.gl.GLDisplay", "gst.cuda.context"] {
+            let mut query = gst::query::Context::new(kind);
+            paint_element.static_pad("src").unwrap().query(&mut query);
+        }
+        paint("engine=cpu");
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        assert!(!maps.contains("libgstcuda"), "it is open");
+    });
+}
+
+#[test]
 fn without_a_driver_the_reason_says_so() {
     element::init();
     match gstcuda::load() {
