@@ -85,6 +85,10 @@ pub(super) struct Kernels {
     entry: Entry,
 }
 
+#[cfg_attr(
+    feature = "tensorrt-enterprise",
+    expect(dead_code, reason = "the full TensorRT compiles when it builds")
+)]
 impl Kernels {
     /// Those of an engine on a GPU of that name.
     pub(super) fn of(made: &Made, gpu_name: &str) -> Self {

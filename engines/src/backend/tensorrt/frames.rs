@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "kernels are given addresses")]
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cudarc::driver::CudaSlice;
 
@@ -432,7 +433,11 @@ impl Backend for TensorRt {
     }
 
     fn take_remark(&mut self) -> Option<String> {
-        self.remark.take()
+        // Once is enough: what is wrong with a disk is wrong for all engines.
+        static IS_SAID: AtomicBool = AtomicBool::new(false);
+        self.remark
+            .take()
+            .filter(|_| !IS_SAID.swap(true, Ordering::Relaxed))
     }
 
     fn context(&self) -> Option<&GpuContext> {

@@ -1,7 +1,5 @@
 //! From a style to a backend: the engine of its network, kept or built, and a session of it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::cache::{Kernels, Made, forget, make};
 use super::cuda::Cuda;
 use super::frames::{Ready, TensorRt};
@@ -61,10 +59,10 @@ fn parts(made: Made, model: &Model, cuda: &Cuda) -> Result<Parts> {
     })
 }
 
-/// What is to be said of an engine that cannot be kept; once, for what is wrong with a disk is wrong for all engines.
+/// What is to be said of an engine that cannot be kept.
 fn unkept(made: &Made) -> Option<String> {
-    static IS_SAID: AtomicBool = AtomicBool::new(false);
     let error = made.unkept.as_ref()?;
-    let is_new = !IS_SAID.swap(true, Ordering::Relaxed);
-    is_new.then(|| format!("engines cannot be kept, and are built anew each time: {error}"))
+    Some(format!(
+        "engines cannot be kept, and are built anew each time: {error}"
+    ))
 }
