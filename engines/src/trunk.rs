@@ -82,12 +82,19 @@ pub(crate) fn cut(bytes: &[u8]) -> Option<Trunk> {
 }
 
 /// The trunk of a network, if it has one that may stand in for it where frames of width and height `frame` are seen as
-/// `seen`. Where frames are scaled none may: pictures are cut to the range from black to white before they are scaled,
-/// which a trunk leaves to those who take them, and scaling works on planes.
+/// `seen` and scaled as planes. Where they are scaled none may: pictures are cut to the range from black to white before
+/// they are scaled, which a trunk leaves to those who take them, and scaling works on planes.
+#[cfg(feature = "tensorrt-common")]
 pub(crate) fn fitting(model: &Model, seen: &Geometry, frame: (usize, usize)) -> Option<Trunk> {
     if seen.scales(frame.0, frame.1) {
         return None;
     }
+    of(model, seen)
+}
+
+/// The trunk of a network, if it has one that may stand in for it where frames are seen as `seen`. Who takes its pictures
+/// cuts them to the range from black to white.
+pub(crate) fn of(model: &Model, seen: &Geometry) -> Option<Trunk> {
     cut(&model.bytes).filter(|trunk| seen.has_blocks(trunk.input.block()))
 }
 

@@ -3,15 +3,22 @@
 //! A picture is walked in bands of rows, one per thread, and each row in tiles that stay in the first cache.
 //! 4:2:0 chroma is taken as sited left in x and centred in y (MPEG-2, H.264 and HEVC by default).
 
+mod grow;
 mod picture;
 mod read;
 mod samples;
+mod shrink;
+mod taps;
 #[cfg(test)]
 pub(crate) mod video;
 mod write;
 
+pub(crate) use grow::Grow;
 pub(crate) use picture::{Arrangement, Picture, PictureMut, Pixels};
 pub(crate) use read::{Rows, Shown, read};
+pub(crate) use shrink::Shrink;
+#[cfg(feature = "tensorrt-common")]
+pub(crate) use taps::{Filter, Table};
 pub(crate) use write::{Band, Paint, write, write_bands};
 
 /// Pixels of a tile. Even, so that a tile never splits a chroma sample.

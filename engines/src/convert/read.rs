@@ -189,5 +189,6 @@ fn tile_packed<const BYTES: usize, const RED: usize>(
     n_px: usize,
     codes: &mut Tile,
 ) {
-    unpack::<BYTES, RED>(&frame.row(0, y)[x * BYTES..(x + n_px) * BYTES], codes);
+    let pixels = &frame.row(0, y)[x * BYTES..(x + n_px) * BYTES];
+    unpack::<BYTES, RED>(pixels, codes.each_mut());
 }

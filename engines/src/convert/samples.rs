@@ -152,9 +152,8 @@ impl Chroma420 for P010 {
 #[inline(always)]
 pub(super) fn unpack<const BYTES: usize, const RED: usize>(
     row: &[u8],
-    out: &mut [[f32; super::TILE_PX]; 3],
+    [red, green, blue]: [&mut [f32; super::TILE_PX]; 3],
 ) {
-    let [red, green, blue] = out;
     let channels = red.iter_mut().zip(green).zip(blue);
     for (((red, green), blue), pixel) in channels.zip(row.chunks_exact(BYTES)) {
         *red = f32::from(pixel[RED]);

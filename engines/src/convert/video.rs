@@ -101,3 +101,27 @@ pub(crate) fn largest_difference(a: &Video, b: &Video) -> f32 {
     let differences = a.codes().into_iter().zip(b.codes());
     differences.fold(0.0, |largest, (a, b)| largest.max((a - b).abs()))
 }
+
+/// Three planes, each scaled by a library of its own.
+pub(crate) fn resized(
+    planes: &[f32],
+    (width, height): (usize, usize),
+    (to_width, to_height): (usize, usize),
+    filter: fast_image_resize::FilterType,
+) -> Vec<f32> {
+    use fast_image_resize::images::{Image, ImageRef};
+    use fast_image_resize::{PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    let size = |width: usize, height: usize| (width as u32, height as u32);
+    let planes = planes.chunks_exact(width * height).flat_map(|plane| {
+        let (width, height) = size(width, height);
+        let bytes = bytemuck::cast_slice(plane);
+        let from = ImageRef::new(width, height, bytes, PixelType::F32).unwrap();
+        let (to_width, to_height) = size(to_width, to_height);
+        let mut to = Image::new(to_width, to_height, PixelType::F32);
+        Resizer::new().resize(&from, &mut to, &options).unwrap();
+        bytemuck::cast_slice::<u8, f32>(to.buffer()).to_vec()
+    });
+    planes.collect()
+}

@@ -265,7 +265,7 @@ fn write_packed_row<const BYTES: usize, const RED: usize, const ALPHA: bool>(
         }
         if paint.look.keep_colors || paint.look.strength < 1.0 {
             let mut photo = [[0.0; TILE_PX]; 3];
-            unpack::<BYTES, RED>(&photo_row[bytes.clone()], &mut photo);
+            unpack::<BYTES, RED>(&photo_row[bytes.clone()], photo.each_mut());
             if paint.look.keep_colors {
                 recolour(&photo, &mut codes, luma);
             }

@@ -3,7 +3,6 @@
 mod alone;
 mod measure;
 mod runtime;
-pub(super) mod scale;
 mod session;
 mod steady;
 
@@ -14,7 +13,7 @@ pub(crate) use runtime::probe;
 
 use super::values::Values;
 use super::{Backend, Done};
-use crate::convert::{self, Paint, Picture, PictureMut, Pixels, Shown};
+use crate::convert::{self, Grow, Paint, Picture, PictureMut, Shown, Shrink};
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::geometry::{Geometry, Window};
@@ -24,7 +23,6 @@ use crate::settings::{Look, Settings};
 use crate::stabilizer::{History, Light, Motion, Painted, Task};
 use crate::trunk;
 use rayon::iter::ParallelIterator;
-use scale::Scaler;
 use session::{Plan, Session, Tensor};
 use steady::{Past, Steady};
 
@@ -34,8 +32,11 @@ pub(crate) struct Cpu {
     geometry: Geometry,
     values: Values,
     steady: Steady,
-    /// Present if the network works at another size than the frame's.
-    scaler: Option<Scaler>,
+    /// Present if the network works at another size than the frame's, or gives one.
+    shrink: Option<Shrink>,
+    grow: Option<Grow>,
+    /// Whether the network gives values that are not yet cut to the range from black to white.
+    is_trunk: bool,
     description: String,
 }
 
@@ -59,9 +60,8 @@ impl Cpu {
         )?;
         let precision = measure::precision(model, &convention, settings.precision)?;
         let size = (geometry.padded_width, geometry.padded_height);
-        let scales = geometry.scales(format.width, format.height);
         // A trunk spares the runtime work that upload and download do on the way.
-        let trunk = trunk::fitting(model, &geometry, (format.width, format.height));
+        let trunk = trunk::of(model, &geometry);
         let plan = Plan {
             trunk: trunk.as_ref(),
             size,
@@ -70,8 +70,9 @@ impl Cpu {
         };
         let session = Session::open(model, &convention, &plan)?;
         let (painted_width, painted_height) = session.painted_size();
-        let scaler = (scales || (painted_width, painted_height) != size)
-            .then(|| Scaler::new(format.width, format.height, geometry.window));
+        let size_of = |window: Window| (window.width, window.height);
+        let (own, seen) = ((format.width, format.height), size_of(geometry.window));
+        let painted = size_of(geometry.painted_window(session.painted_size()));
         let runtime = probe()?;
         let size = match model.quality() {
             Some(quality) => format!("{quality}, "),
@@ -87,7 +88,11 @@ impl Cpu {
             geometry,
             values: Values::new(format, &convention, trunk.as_ref()),
             steady: Steady::new(format, settings.frame_interval),
-            scaler,
+            shrink: geometry
+                .scales(own.0, own.1)
+                .then(|| Shrink::new(format, seen)),
+            grow: (painted != own).then(|| Grow::new(painted, own)),
+            is_trunk: trunk.is_some(),
             description,
         })
     }
@@ -151,9 +156,9 @@ impl Backend for Cpu {
         };
         let map = &self.values.relit(light);
         let shown = Shown { frame, map };
-        match &mut self.scaler {
+        match &self.shrink {
             None => convert::read(&shown, &mut picture),
-            Some(scaler) => scaler.read(&shown, &mut picture)?,
+            Some(shrink) => shrink.read(&shown, &mut picture),
         }
         Ok(())
     }
@@ -208,11 +213,11 @@ impl Backend for Cpu {
             geometry,
             values,
             steady,
-            scaler,
+            grow,
+            is_trunk,
             ..
         } = self;
         let window = geometry.painted_window(session.painted_size());
-        let size = (window.width, window.height);
         let mut paint = Paint {
             map: &values.from_history,
             bounds: (0.0, History::WHITE),
@@ -223,20 +228,31 @@ impl Backend for Cpu {
             Done::Painted(painted) => {
                 (paint.map, paint.bounds) = (&values.from_network, values.bounds);
                 let picture = picture_of(painted, session, window)?;
-                return write(&picture, &paint, scaler.as_mut(), size, target);
+                match grow {
+                    None => convert::write(&picture, &paint, target),
+                    Some(grow) => {
+                        let bounds = is_trunk.then_some(values.bounds);
+                        grow.write(&picture, bounds, &paint, target);
+                    }
+                }
+                return Ok(());
             }
             Done::Blended => {}
             Done::Held((painted, motion)) => {
                 let painted = painted_of(painted, session, window, values)?;
                 let bands = steady.hold(&painted, motion);
-                if scaler.is_none() {
+                if grow.is_none() {
                     convert::write_bands(bands, &paint, target);
                     return Ok(());
                 }
                 bands.for_each(|mut band| band.take_all());
             }
         }
-        write(&steady.history, &paint, scaler.as_mut(), size, target)
+        match grow {
+            None => convert::write(&steady.history, &paint, target),
+            Some(grow) => grow.write(&steady.history, None, &paint, target),
+        }
+        Ok(())
     }
 
     fn describe(&self) -> String {
@@ -268,19 +284,4 @@ fn painted_of<'a>(
         bounds: values.bounds,
         is_bgr: values.is_bgr,
     })
-}
-
-/// Writes a picture of `size` into a frame, scaled if need be.
-fn write(
-    picture: &impl Pixels,
-    paint: &Paint<'_>,
-    scaler: Option<&mut Scaler>,
-    size: (usize, usize),
-    target: &mut FrameMut<'_>,
-) -> Result<()> {
-    match scaler {
-        None => convert::write(picture, paint, target),
-        Some(scaler) => convert::write(&scaler.scale_up(picture, size)?, paint, target),
-    }
-    Ok(())
 }

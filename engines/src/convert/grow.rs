@@ -1,0 +1,216 @@
+//! Pictures of another size than the frame's, scaled while they are written, so that no picture of the frame's own size is
+//! ever written but the frame.
+
+use std::cell::Cell;
+
+use rayon::prelude::*;
+
+#[cfg(test)]
+use super::TILE_PX;
+use super::taps::{Filter, Taps};
+use super::write::{Band, Paint, write_bands};
+use super::{BAND_ROWS, Pixels};
+use crate::frame::FrameMut;
+use crate::simd::vectorise;
+
+thread_local! {
+    /// Rows of a band.
+    static ROWS: Cell<Rows> = const { Cell::new(Rows { of_picture: Vec::new(), wide: Vec::new() }) };
+}
+
+/// How pictures of one size become as large as a frame.
+pub(crate) struct Grow {
+    across: Taps,
+    down: Taps,
+    /// Width in pixels before and after, and height after.
+    from_width: usize,
+    width: usize,
+    height: usize,
+}
+
+/// What a thread works on.
+#[derive(Default)]
+struct Rows {
+    /// A row of the picture, channel by channel, each with what is read behind its end.
+    of_picture: Vec<f32>,
+    /// Rows of the picture as wide as the frame, each channel by channel.
+    wide: Vec<f32>,
+}
+
+/// [`BAND_ROWS`] rows of a picture that has become as large as a frame.
+struct GrownBand<'a> {
+    grow: &'a Grow,
+    /// The first of the picture's rows that it is made of.
+    first_row: usize,
+    rows: Rows,
+}
+
+impl Grow {
+    /// From one size in pixels to another, width before height.
+    pub(crate) fn new(from: (usize, usize), (width, height): (usize, usize)) -> Self {
+        let filter = Filter::CatmullRom;
+        Self {
+            across: Taps::new(from.0, width, filter),
+            down: Taps::new(from.1, height, filter),
+            from_width: from.0,
+            width,
+            height,
+        }
+    }
+
+    /// [`write()`](super::write()) of a picture that has become as large as the frame; its values are cut to `bounds` before,
+    /// if there are any.
+    pub(crate) fn write(
+        &self,
+        picture: &impl Pixels,
+        bounds: Option<(f32, f32)>,
+        paint: &Paint<'_>,
+        target: &mut FrameMut<'_>,
+    ) {
+        write_bands(self.bands(picture, bounds), paint, target);
+    }
+
+    /// Three planes of a picture that has become as large as the frame.
+    #[cfg(test)]
+    pub(crate) fn planes(&self, picture: &impl Pixels) -> Vec<f32> {
+        let (width, height) = (self.width, self.height);
+        let mut planes = vec![f32::NAN; 3 * width * height];
+        let bands: Vec<_> = self.bands(picture, None).collect();
+        for (first_y, mut band) in (0..height).step_by(BAND_ROWS).zip(bands) {
+            for y in first_y..height.min(first_y + BAND_ROWS) {
+                let rows = planes.chunks_exact_mut(width).skip(y).step_by(height);
+                let mut rows = rows.map(|row| row.chunks_mut(TILE_PX));
+                let [mut red, mut green, mut blue] = std::array::from_fn(|_| rows.next().unwrap());
+                for x in (0..width).step_by(TILE_PX) {
+                    let tile = [&mut red, &mut green, &mut blue].map(|row| row.next().unwrap());
+                    band.take(y, x, tile);
+                }
+            }
+        }
+        planes
+    }
+
+    fn bands<'a>(
+        &'a self,
+        picture: &'a impl Pixels,
+        bounds: Option<(f32, f32)>,
+    ) -> impl IndexedParallelIterator<Item = GrownBand<'a>> {
+        let n_bands = self.height.div_ceil(BAND_ROWS);
+        let bands = (0..n_bands).into_par_iter();
+        bands.map(move |idx| self.band(picture, bounds, idx * BAND_ROWS))
+    }
+
+    /// The band that begins with row `y` of the frame.
+    fn band(&self, picture: &impl Pixels, bounds: Option<(f32, f32)>, y: usize) -> GrownBand<'_> {
+        let ys = y..self.height.min(y + BAND_ROWS);
+        let rows = ys.flat_map(|y| self.down.of_pixel(y));
+        let (first, last) = rows.fold((usize::MAX, 0), |(first, last), (rows, _)| {
+            (first.min(rows[0]), last.max(rows[3]))
+        });
+        let mut rows = ROWS.take();
+        let (width, from_width) = (self.width, self.from_width);
+        let len = from_width + self.across.n_taps();
+        rows.of_picture.resize(3 * len, 0.0);
+        rows.wide.resize(3 * width * (last + 1 - first), 0.0);
+        let Rows { of_picture, wide } = &mut rows;
+        let (red, rest) = of_picture.split_at_mut(len);
+        let (green, blue) = rest.split_at_mut(len);
+        vectorise!(
+            for (row, wide) in (first..).zip(wide.chunks_exact_mut(3 * width)) {
+                let parts = [&mut *red, &mut *green, &mut *blue];
+                picture.load(row, 0, parts.map(|part| &mut part[..from_width]));
+                if let Some((low, high)) = bounds {
+                    for part in [&mut *red, &mut *green, &mut *blue] {
+                        for value in &mut part[..from_width] {
+                            *value = value.max(low).min(high);
+                        }
+                    }
+                }
+                let channels = [&*red, &*green, &*blue].into_iter();
+                for (channel, wide) in channels.zip(wide.chunks_exact_mut(width)) {
+                    self.across.scale(channel, wide);
+                }
+            }
+        );
+        GrownBand {
+            grow: self,
+            first_row: first,
+            rows,
+        }
+    }
+}
+
+impl Band for GrownBand<'_> {
+    #[inline(always)]
+    fn take(&mut self, y: usize, x: usize, out: [&mut [f32]; 3]) {
+        let (width, wide) = (self.grow.width, &self.rows.wide);
+        for (channel, out) in out.into_iter().enumerate() {
+            let n = out.len();
+            let fours = self.grow.down.of_pixel(y).enumerate();
+            for (i, (rows, [wa, wb, wc, wd])) in fours {
+                let starts = rows.map(|row| ((row - self.first_row) * 3 + channel) * width + x);
+                let [a, b, c, d] = starts.map(|start| &wide[start..][..n]);
+                let values = out.iter_mut().zip(a).zip(b).zip(c).zip(d);
+                if i == 0 {
+                    for ((((out, a), b), c), d) in values {
+                        *out = (wa * a + wb * b) + (wc * c + wd * d);
+                    }
+                } else {
+                    for ((((out, a), b), c), d) in values {
+                        *out += (wa * a + wb * b) + (wc * c + wd * d);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for GrownBand<'_> {
+    fn drop(&mut self) {
+        ROWS.set(std::mem::take(&mut self.rows));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fast_image_resize::FilterType;
+
+    use super::super::video::resized;
+    use super::super::{Arrangement, Picture};
+    use super::*;
+    use crate::geometry::Window;
+
+    #[test]
+    fn pictures_are_scaled_as_planes_are() {
+        for (own, whole) in [
+            ((160, 12), (640, 48)),
+            ((33, 20), (97, 61)),
+            ((225, 15), (300, 20)),
+            ((97, 61), (33, 20)),
+            ((64, 20), (64, 48)),
+        ] {
+            let (width, height) = own;
+            let data: Vec<_> = (0..3 * width * height)
+                .map(|i| (i * 7919 % 1009) as f32 / 4.0)
+                .collect();
+            let picture = Picture {
+                data: &data,
+                width,
+                height,
+                window: Window {
+                    left: 0,
+                    top: 0,
+                    width,
+                    height,
+                },
+                arrangement: Arrangement::Planes,
+            };
+            let wanted = resized(&data, own, whole, FilterType::CatmullRom);
+            let found = Grow::new(own, whole).planes(&picture);
+            for (found, wanted) in found.iter().zip(&wanted) {
+                let is_same = (found - wanted).abs() < 2e-3;
+                assert!(is_same, "{own:?} {whole:?}: {found}, wanted {wanted}");
+            }
+        }
+    }
+}
