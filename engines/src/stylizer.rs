@@ -324,20 +324,23 @@ where
         slot.is_repeat = is_repeat;
         slot.keeps_painting = this.is_some();
         if !is_repeat {
-            let start = Instant::now();
-            backend.send(frame, &mut slot.input)?;
-            let sent = Instant::now();
-            let light = match task {
-                Some(task) => backend.follow(frame, &slot.input, task, &mut slot.motion)?,
-                None => Light::SAME,
-            };
-            if task.is_none() {
-                backend.forget();
-            }
-            slot.is_kept = task.is_some_and(|task| task.persistence > 0.0);
-            slot.followed = sent.elapsed();
-            backend.upload(frame, light, &mut slot.input)?;
-            stats.note(Stage::Upload, start.elapsed() - slot.followed);
+            B::work(|| {
+                let start = Instant::now();
+                backend.send(frame, &mut slot.input)?;
+                let sent = Instant::now();
+                let light = match task {
+                    Some(task) => backend.follow(frame, &slot.input, task, &mut slot.motion)?,
+                    None => Light::SAME,
+                };
+                if task.is_none() {
+                    backend.forget();
+                }
+                slot.is_kept = task.is_some_and(|task| task.persistence > 0.0);
+                slot.followed = sent.elapsed();
+                backend.upload(frame, light, &mut slot.input)?;
+                stats.note(Stage::Upload, start.elapsed() - slot.followed);
+                Ok::<_, Error>(())
+            })?;
             backend.infer(slot_idx, &slot.input, &mut slot.painted)?;
             slot.started = Some(Instant::now());
         }
@@ -371,24 +374,28 @@ where
             has_history,
             ..
         } = self;
-        let slot = &slots[slot_idx];
+        let slot = &mut slots[slot_idx];
         if slot.is_repeat {
             repeats.give(target);
             stats.n_reused += 1;
         } else {
-            let mut done = Done::Painted(&slot.painted);
-            if slot.is_kept {
-                let start = Instant::now();
-                let motion = has_history.then_some(&slot.motion);
-                done = backend.blend(&slot.painted, motion)?;
-                stats.note(Stage::Stabilize, slot.followed + start.elapsed());
-            }
-            if *has_history && !slot.is_kept {
-                backend.forget();
-            }
-            *has_history = slot.is_kept;
-            stats.time(Stage::Download, || {
-                backend.download(done, &slot.input, source, *look, target)
+            B::work(|| {
+                // As a whole, for not every picture may be looked at by several threads.
+                let slot = &mut *slot;
+                let mut done = Done::Painted(&slot.painted);
+                if slot.is_kept {
+                    let start = Instant::now();
+                    let motion = has_history.then_some(&slot.motion);
+                    done = backend.blend(&slot.painted, motion)?;
+                    stats.note(Stage::Stabilize, slot.followed + start.elapsed());
+                }
+                if *has_history && !slot.is_kept {
+                    backend.forget();
+                }
+                *has_history = slot.is_kept;
+                stats.time(Stage::Download, || {
+                    backend.download(done, &slot.input, source, *look, target)
+                })
             })?;
             if slot.keeps_painting {
                 repeats.keep(target);

@@ -33,6 +33,11 @@ pub(crate) trait Backend {
     /// A painted frame that is blended when it is shown.
     type Held<'a>;
 
+    /// Does some of the verbs that walk frames where that costs the least.
+    fn work<T: Send>(verbs: impl FnOnce() -> T + Send) -> T {
+        verbs()
+    }
+
     /// Memory for what the network takes.
     fn alloc_input(&mut self) -> Result<Self::Tensor>;
 

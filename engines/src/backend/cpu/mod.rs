@@ -110,6 +110,12 @@ impl Backend for Cpu {
     /// Nothing of it moves.
     type Held<'a> = (&'a Tensor, &'a Motion);
 
+    /// On a thread of those that share the work: any other would wake them and fall asleep itself for each of the dozen
+    /// passes over a frame, and on a busy machine wait for its turn each time.
+    fn work<T: Send>(verbs: impl FnOnce() -> T + Send) -> T {
+        rayon::scope(|_| verbs())
+    }
+
     fn alloc_input(&mut self) -> Result<Tensor> {
         self.session.alloc_input()
     }
