@@ -385,3 +385,36 @@ fn what_cannot_work_is_said_at_once() {
         assert!(!Path::new(&new).exists(), "nothing is left behind");
     }
 }
+
+#[test]
+fn what_is_too_much_for_the_machine_is_painted_with_less_and_goes_on() {
+    // More than any processor paints.
+    let port = free_port();
+    let child = Command::new(env!("CARGO_BIN_EXE_impasto"))
+        .args(["live", "--from", "test", "--audio", "none", "--json"])
+        .args(["--size", "1920x1080", "--fps", "240"])
+        .args(["--to", &format!("udp://127.0.0.1:{port}")])
+        .args(["--stop-after", "25"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("impasto runs");
+    let (out, err) = ended(child);
+    assert!(err.contains("painting 270 lines high"), "{err}");
+    assert!(err.contains("steadied only where nothing moves"), "{err}");
+    let last = meters(&out);
+    assert_eq!(last["processing_height"], 270, "{last}");
+    assert_eq!(last["quality"], "fast", "{last}");
+    let painted = |line: &str| {
+        let meters: serde_json::Value = serde_json::from_str(line).unwrap();
+        meters["frames_out"].as_u64().unwrap()
+    };
+    let painted: Vec<_> = out.lines().map(painted).collect();
+    assert!(
+        painted.windows(2).all(|pair| pair[0] < pair[1]),
+        "{painted:?}"
+    );
+    // What cannot be painted is left out, and nothing piles up before the painter.
+    assert!(last["frames_left_out"].as_u64().unwrap() > 0, "{last}");
+    assert!(last["delay_ms"].as_f64().unwrap() < 1000.0, "{last}");
+}

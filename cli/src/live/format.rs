@@ -47,6 +47,11 @@ impl Choice {
         self.made.get().copied()
     }
 
+    /// What it is if nothing that comes speaks against it.
+    pub fn ideal(&self) -> Format {
+        self.wish.fit(None)
+    }
+
     /// The format, decided now at the latest: that of `caps`, or the largest that is taken unasked.
     pub fn make(&self, caps: Option<&gst::CapsRef>) -> Format {
         *self.made.get_or_init(|| self.wish.fit(caps))

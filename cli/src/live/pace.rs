@@ -1,157 +1,252 @@
-//! How high the picture is that the network works on, where even the smallest network does not keep up at full height.
-//! Knows times and nothing of pictures.
+//! How high the picture is that the network works on, and whether what moves is followed, where even the smallest network
+//! does not keep up at full height. Knows times and nothing of pictures.
+//!
+//! What takes a frame's time is known by its parts, so that a load is answered by one step to what fits: the network's part
+//! goes with the pixels that it works on, that of following falls away without it, and the rest is the frame's own.
 
 use std::time::{Duration, Instant};
 
-/// Heights to choose from, as parts of the frame's own.
-const PARTS: [f64; 5] = [1.0, 0.75, 0.5, 0.375, 0.25];
+/// Heights to choose from, as parts of the frame's own. Halves, thirds and quarters are scaled fastest.
+const PARTS: [f64; 5] = [1.0, 0.75, 0.5, 1.0 / 3.0, 0.25];
 /// Least height in pixels that still shows something.
 const LEAST: f64 = 96.0;
+/// Share of what is new in the mean by which a higher picture is hoped for: a moment's disturbance shall not begin the wait
+/// anew.
+const NEW: f64 = 0.15;
 /// How long frames must take too long before that counts.
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_millis(450);
 /// What comes so soon after a change does not count.
-const SETTLING: Duration = Duration::from_millis(500);
-/// How long a change is still felt in what a frame takes: two networks paint while one fades into the other.
-const FADING: Duration = Duration::from_millis(1200);
+const SETTLING: Duration = Duration::from_millis(400);
+/// How long a change may take; what takes longer has been refused.
+const CHANGING: Duration = Duration::from_secs(5);
 /// Share of the time between two frames that a lower, and that a higher picture may be expected to take.
-const FIT: f64 = 0.85;
-const ROOM: f64 = 0.9;
+const FIT: f64 = 0.9;
+const ROOM: f64 = 0.8;
 /// Where a frame takes no more than this, what is expected of a higher picture may be wrong, having been measured under
 /// load: it is tried after so many times the wait.
 const DOUBT: f64 = 0.7;
-const N_WAITS: u32 = 12;
-/// The most that is believed of what a frame takes whatever the height, in parts of what its pixels take.
-const MOST_FIXED: f64 = 4.0;
+const N_WAITS: u32 = 6;
+/// What it costs to hold what stands still, in parts of what it costs to follow what moves (`impasto bench`).
+const HOLDING: f64 = 0.2;
+/// What goes with the pixels when what moves is followed, in parts of what does not (1920x1080 at heights from 270 to 1080,
+/// `impasto bench`).
+const BLENDING: f64 = 2.0;
 /// How long there must be room for a higher picture before it is tried, and the longest that failures can make it.
 const WAIT: Duration = Duration::from_secs(5);
 const MAX_WAIT: Duration = Duration::from_secs(160);
 
-/// Chooses the height.
+/// How frames are painted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Height in pixels that the network works on.
+    pub height: u32,
+    /// Whether that is the frame's own.
+    pub is_whole: bool,
+    /// Whether what moves takes its paint along; otherwise only what stands still keeps it.
+    pub follows: bool,
+}
+
+/// What frames take at the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Mean time of a frame.
+    pub took: Duration,
+    /// The network's share of it.
+    pub network: f64,
+    /// The stabilizer's share.
+    pub stabilizer: f64,
+}
+
+/// Chooses the way.
 pub struct Pace {
-    heights: Vec<u32>,
+    /// The most beautiful first.
+    ways: Vec<Way>,
     idx: usize,
     interval: Duration,
-    /// When the height was changed last.
+    /// When a change was asked for that is not there yet.
+    asked: Option<Instant>,
+    /// Since when it has been painted in this way.
     since: Instant,
-    /// Since when frames have taken too long, and since when there has been room for more.
+    /// Since when frames have taken too long.
     slow_since: Option<Instant>,
+    /// Since when there has been room for a higher picture.
     room_since: Option<Instant>,
+    /// Since when that may be doubted which there seems to be no room for.
+    doubt_since: Option<Instant>,
     wait: Duration,
+    /// Share of the time between two frames that one has taken of late.
+    mean: Option<f64>,
     /// When a higher picture was tried last.
     risen: Option<Instant>,
-    /// The height before this one and the share of the time that a frame took in it, until that of this one is known.
-    before: Option<(usize, f64)>,
-    /// What a frame takes whatever the height, in parts of what the pixels of the full height take; nothing, until it is
-    /// measured.
-    fixed: f64,
+    /// What it costs to follow what moves, [`BLENDING`] apart, in parts of what goes neither to the network nor to the
+    /// stabilizer.
+    following: f64,
+}
+
+/// Shares of the time between two frames.
+struct Costs {
+    /// What the network takes of the full height.
+    network: f64,
+    /// What it takes to follow what moves, [`BLENDING`] apart.
+    following: f64,
+    rest: f64,
 }
 
 impl Pace {
-    /// For frames of a height that come once in `interval`.
-    pub fn new(height: i32, interval: Duration, now: Instant) -> Self {
+    /// For frames of a height that come once in `interval`; with `may_hold`, following may be given up as well.
+    pub fn new(height: i32, interval: Duration, may_hold: bool, now: Instant) -> Self {
         let heights = PARTS.map(|part| f64::from(height) * part);
         let is_first = |height: f64| height == heights[0];
         let heights = heights
             .into_iter()
-            .filter(|&height| is_first(height) || height >= LEAST)
-            .map(|height| height as u32 / 2 * 2)
-            .collect();
+            .filter(|&height| is_first(height) || height >= LEAST);
+        let way = |height| Way {
+            height: height as u32 / 2 * 2,
+            is_whole: is_first(height),
+            follows: true,
+        };
+        let mut ways: Vec<_> = heights.map(way).collect();
+        let last = ways.last().copied().filter(|_| may_hold);
+        ways.extend(last.map(|way| Way {
+            follows: false,
+            ..way
+        }));
         Self {
-            heights,
+            ways,
             idx: 0,
             interval,
+            asked: None,
             since: now,
             slow_since: None,
             room_since: None,
+            doubt_since: None,
             wait: WAIT,
+            mean: None,
             risen: None,
-            before: None,
-            fixed: 0.0,
+            following: 0.0,
         }
     }
 
-    /// The height that is painted in, and whether it is the frame's own.
-    pub fn height(&self) -> (u32, bool) {
-        (self.heights[self.idx], self.idx == 0)
+    /// How frames are to be painted.
+    pub fn way(&self) -> Way {
+        self.ways[self.idx]
     }
 
-    /// Notes that frames take `took` on average at the moment. True if the height is another from now on.
-    pub fn note(&mut self, took: Duration, now: Instant) -> bool {
-        if now - self.since < SETTLING {
+    /// Notes that another network or way paints from now on.
+    pub fn arrive(&mut self, now: Instant) {
+        (self.asked, self.since, self.mean) = (None, now, None);
+        (self.slow_since, self.room_since, self.doubt_since) = (None, None, None);
+    }
+
+    /// Notes what frames take. True if the way is another from now on.
+    pub fn note(&mut self, load: Load, now: Instant) -> bool {
+        if self.asked.is_some_and(|asked| now - asked > CHANGING) {
+            self.arrive(now);
+        }
+        // A network that is being opened takes time of its own.
+        if self.asked.is_some() || now - self.since < SETTLING {
             return false;
         }
-        let busy = took.as_secs_f64() / self.interval.as_secs_f64();
-        if now - self.since >= FADING {
-            self.learn(busy);
-        }
+        let busy = load.took.as_secs_f64() / self.interval.as_secs_f64();
+        let before = self.mean.unwrap_or(busy);
+        let mean = before + NEW * (busy - before);
+        self.mean = Some(mean);
         if busy > 1.0 {
-            self.room_since = None;
             if now - *self.slow_since.get_or_insert(now) < PATIENCE {
                 return false;
             }
-            return self.fall(busy, now);
+            let costs = self.costs(load, busy);
+            return self.fall(&costs, now);
         }
         self.slow_since = None;
         if self.risen.is_some_and(|risen| now - risen > 2 * WAIT) {
             // It has held: the next failure is a first one.
             (self.risen, self.wait) = (None, WAIT);
         }
-        let wait = match self.idx.checked_sub(1) {
-            Some(higher) if busy * self.work(higher) <= ROOM => self.wait,
-            Some(_) if busy <= DOUBT => N_WAITS * self.wait,
-            _ => {
-                self.room_since = None;
-                return false;
-            }
-        };
-        if now - *self.room_since.get_or_insert(now) < wait {
-            return false;
+        let costs = self.costs(load, mean);
+        let next = self.rise(&costs, mean, now);
+        if let Some(idx) = next {
+            self.risen = Some(now);
+            self.change(idx, now);
         }
-        self.risen = Some(now);
-        self.change(self.idx - 1, busy, now)
+        next.is_some()
     }
 
-    /// To the highest picture that is expected to fit.
-    fn fall(&mut self, busy: f64, now: Instant) -> bool {
-        if self.idx + 1 == self.heights.len() {
+    /// To the highest picture that is expected to fit, or to the lowest.
+    fn fall(&mut self, costs: &Costs, now: Instant) -> bool {
+        let last = self.ways.len() - 1;
+        if self.idx == last {
             return false;
         }
         if self.risen.take().is_some() {
             self.wait = (2 * self.wait).min(MAX_WAIT);
         }
-        let fits = |&idx: &usize| busy * self.work(idx) <= FIT;
-        let lower = (self.idx + 1..self.heights.len()).find(fits);
-        self.change(lower.unwrap_or(self.heights.len() - 1), busy, now)
+        let fits = |&idx: &usize| self.expected(costs, self.ways[idx]) <= FIT;
+        let lower = (self.idx + 1..=last).find(fits);
+        self.change(lower.unwrap_or(last), now);
+        true
     }
 
-    /// How many times as long a frame is expected to take in another height.
-    fn work(&self, idx: usize) -> f64 {
-        (self.fixed + self.pixels(idx)) / (self.fixed + self.pixels(self.idx))
+    /// A higher picture for which there has been room, or a doubt, for long enough.
+    fn rise(&mut self, costs: &Costs, busy: f64, now: Instant) -> Option<usize> {
+        let fits = |&idx: &usize| self.expected(costs, self.ways[idx]) <= ROOM;
+        if let Some(idx) = (0..self.idx).find(fits) {
+            self.doubt_since = None;
+            let since = *self.room_since.get_or_insert(now);
+            return (now - since >= self.wait).then_some(idx);
+        }
+        // What is expected wavers: once it has fitted, it may miss by a little while the wait runs.
+        let nearly = |idx| self.expected(costs, self.ways[idx]) <= FIT;
+        if self.room_since.is_some() && self.idx.checked_sub(1).is_some_and(nearly) {
+            return None;
+        }
+        self.room_since = None;
+        if busy > DOUBT {
+            self.doubt_since = None;
+            return None;
+        }
+        let since = *self.doubt_since.get_or_insert(now);
+        (now - since >= N_WAITS * self.wait)
+            .then(|| self.idx.checked_sub(1))
+            .flatten()
     }
 
-    /// The pixels of a height, in parts of those of the full one.
-    fn pixels(&self, idx: usize) -> f64 {
-        (f64::from(self.heights[idx]) / f64::from(self.heights[0])).powi(2)
-    }
-
-    /// Finds out what does not go with the pixels, from what a frame took in the height before and takes in this one.
-    fn learn(&mut self, busy: f64) {
-        let Some((before, busy_before)) = self.before.take() else {
-            return;
-        };
-        let ratio = busy_before / busy;
-        let fixed = (self.pixels(before) - ratio * self.pixels(self.idx)) / (ratio - 1.0);
-        // Where the load has changed meanwhile, it may be anything.
-        if fixed.is_finite() {
-            self.fixed = fixed.clamp(0.0, MOST_FIXED);
+    /// Takes the time of a frame apart.
+    fn costs(&mut self, load: Load, busy: f64) -> Costs {
+        let way = self.way();
+        let network = busy * load.network;
+        let stabilizer = busy * load.stabilizer;
+        let rest = (busy - network - stabilizer).max(0.0);
+        if way.follows && rest > 0.0 {
+            self.following = stabilizer / rest / self.blending(way);
+        }
+        Costs {
+            network: network / self.pixels(way),
+            following: self.following * rest,
+            rest,
         }
     }
 
-    fn change(&mut self, idx: usize, busy: f64, now: Instant) -> bool {
-        self.before = Some((self.idx, busy));
-        (self.idx, self.since) = (idx, now);
-        (self.slow_since, self.room_since) = (None, None);
-        true
+    fn change(&mut self, idx: usize, now: Instant) {
+        (self.idx, self.asked) = (idx, Some(now));
+        (self.slow_since, self.room_since, self.doubt_since) = (None, None, None);
+    }
+
+    /// What a frame is expected to take in another way.
+    fn expected(&self, costs: &Costs, way: Way) -> f64 {
+        let kept = if way.follows { 1.0 } else { HOLDING };
+        let following = costs.following * self.blending(way) * kept;
+        costs.rest + costs.network * self.pixels(way) + following
+    }
+
+    /// How many times as much it costs to follow what moves as that which does not go with the pixels.
+    fn blending(&self, way: Way) -> f64 {
+        1.0 + BLENDING * self.pixels(way)
+    }
+
+    /// The pixels that the network works on, in parts of those of the frame.
+    fn pixels(&self, way: Way) -> f64 {
+        (f64::from(way.height) / f64::from(self.ways[0].height)).powi(2)
     }
 }
 
@@ -159,116 +254,180 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Runs a pace over seconds of a load, told 20 times a second; what a frame takes goes with the pixels. Returns the
-    /// heights it came to.
-    fn run(pace: &mut Pace, now: &mut Instant, seconds: u64, took_ms_at_720: f64) -> Vec<u32> {
-        let mut heights = Vec::new();
-        for _ in 0..20 * seconds {
-            *now += Duration::from_millis(50);
-            let part = f64::from(pace.height().0) / 720.0;
-            let took = Duration::from_secs_f64(took_ms_at_720 * part * part / 1000.0);
-            if pace.note(took, *now) {
-                heights.push(pace.height().0);
+    /// A machine and its clock.
+    struct Machine {
+        pace: Pace,
+        now: Instant,
+        /// Milliseconds that the network takes of the whole height, and that following and all else take.
+        network: f64,
+        following: f64,
+        rest: f64,
+        /// How many times as long everything takes.
+        load: f64,
+        /// How long a change takes, and when the next is there.
+        opening: Duration,
+        ready: Option<Instant>,
+    }
+
+    impl Machine {
+        fn new(height: i32, [network, following, rest]: [f64; 3]) -> Self {
+            let now = Instant::now();
+            Self {
+                pace: Pace::new(height, Duration::from_millis(33), true, now),
+                now,
+                network,
+                following,
+                rest,
+                load: 1.0,
+                opening: Duration::from_millis(300),
+                ready: None,
             }
         }
-        heights
-    }
 
-    fn pace() -> (Pace, Instant) {
-        let now = Instant::now();
-        (Pace::new(720, Duration::from_millis(33), now), now)
-    }
+        /// Milliseconds that a frame takes.
+        fn frame(&self) -> [f64; 3] {
+            let way = self.pace.way();
+            let kept = if way.follows { 1.0 } else { HOLDING };
+            let network = self.network * self.pace.pixels(way);
+            let following = kept * self.following * self.pace.blending(way);
+            [network, following, self.rest].map(|part| part * self.load)
+        }
 
-    #[test]
-    fn an_overload_is_answered_within_two_seconds_by_what_fits() {
-        let (mut pace, mut now) = pace();
-        assert!(run(&mut pace, &mut now, 3, 20.0).is_empty());
-        assert_eq!(run(&mut pace, &mut now, 2, 80.0), [360]);
-        assert!(run(&mut pace, &mut now, 30, 80.0).is_empty());
-    }
-
-    #[test]
-    fn what_does_not_go_with_the_pixels_is_found_out() {
-        let (mut pace, mut now) = pace();
-        // 26 ms of every frame are there at any height: half of it takes 41 ms, three eighths 34, a quarter 30.
-        let mut run = |seconds| {
-            let mut heights = Vec::new();
-            for _ in 0..20 * seconds {
-                now += Duration::from_millis(50);
-                let part = f64::from(pace.height().0) / 720.0;
-                let took = 26.0 + 60.0 * part * part;
-                if pace.note(Duration::from_secs_f64(took / 1000.0), now) {
-                    heights.push(pace.height().0);
+        /// Paints for so long and gives the heights it came to, those without following negative, and the tenths of a second
+        /// that each took.
+        fn run(&mut self, seconds: f64) -> Vec<(i32, u32)> {
+            let start = self.now;
+            let mut changes = Vec::new();
+            while self.now - start < Duration::from_secs_f64(seconds) {
+                self.now += Duration::from_millis(50);
+                if self.ready.is_some_and(|ready| self.now >= ready) {
+                    self.ready = None;
+                    self.pace.arrive(self.now);
+                }
+                let [network, stabilizer, rest] = self.frame();
+                let took = network + stabilizer + rest;
+                let load = Load {
+                    took: Duration::from_secs_f64(took / 1000.0),
+                    network: network / took,
+                    stabilizer: stabilizer / took,
+                };
+                if self.pace.note(load, self.now) {
+                    self.ready = Some(self.now + self.opening);
+                    let way = self.pace.way();
+                    let sign = if way.follows { 1 } else { -1 };
+                    let tenths = (self.now - start).as_millis() / 100;
+                    changes.push((sign * way.height as i32, tenths as u32));
                 }
             }
-            heights
-        };
-        assert_eq!(run(3), [360, 180]);
-        assert!(run(3).is_empty());
-    }
-
-    #[test]
-    fn what_was_given_up_under_load_comes_back_though_pixels_are_the_least_of_it() {
-        let (mut pace, mut now) = pace();
-        // 17 ms at any height, and 12 ms more for all of it; under load, three times as long.
-        let mut run = |seconds, load: f64| {
-            for _ in 0..20 * seconds {
-                now += Duration::from_millis(50);
-                let part = f64::from(pace.height().0) / 720.0;
-                let took = load * (17.0 + 12.0 * part * part);
-                pace.note(Duration::from_secs_f64(took / 1000.0), now);
-            }
-            pace.height().0
-        };
-        assert_eq!(run(5, 1.0), 720);
-        assert_eq!(run(5, 3.0), 180);
-        assert_eq!(run(40, 1.0), 720);
-    }
-
-    #[test]
-    fn what_is_expected_is_doubted_in_the_long_run() {
-        let (mut pace, mut now) = pace();
-        run(&mut pace, &mut now, 5, 80.0);
-        assert_eq!((pace.height().0, pace.fixed), (360, 0.0));
-        // Now frames take 20 ms at any height; what was measured says that 540 lines would take 45.
-        let mut n_seconds = 0;
-        while pace.height().0 == 360 && n_seconds < 1000 {
-            n_seconds += 1;
-            for _ in 0..20 {
-                now += Duration::from_millis(50);
-                pace.note(Duration::from_millis(20), now);
-            }
+            changes
         }
-        assert!((55..65).contains(&n_seconds), "{n_seconds}");
+
+        fn heights(&mut self, seconds: f64) -> Vec<i32> {
+            self.run(seconds)
+                .iter()
+                .map(|&(height, _)| height)
+                .collect()
+        }
     }
 
     #[test]
-    fn what_was_given_up_comes_back_step_by_step() {
-        let (mut pace, mut now) = pace();
-        run(&mut pace, &mut now, 3, 80.0);
-        assert_eq!(run(&mut pace, &mut now, 20, 20.0), [540, 720]);
-        assert!(pace.height().1);
+    fn a_load_is_answered_within_a_second_by_what_fits() {
+        let mut machine = Machine::new(720, [12.0, 5.0, 4.0]);
+        assert!(machine.run(10.0).is_empty());
+        machine.load = 2.0;
+        // 29.7 ms are allowed: half of the height takes 24, three quarters 31.5.
+        assert_eq!(machine.run(60.0), [(360, 5)]);
+    }
+
+    #[test]
+    fn following_is_given_up_last() {
+        let mut machine = Machine::new(1080, [20.0, 8.0, 4.0]);
+        machine.run(5.0);
+        machine.load = 3.0;
+        // The lowest picture takes 42.75 ms with following, 21.15 without.
+        assert_eq!(machine.heights(30.0), [-270]);
+    }
+
+    #[test]
+    fn who_names_a_stabilizer_keeps_it() {
+        let now = Instant::now();
+        let mut machine = Machine::new(1080, [20.0, 8.0, 4.0]);
+        machine.pace = Pace::new(1080, Duration::from_millis(33), false, now);
+        machine.load = 3.0;
+        assert_eq!(machine.heights(60.0), [270]);
+        assert!(machine.pace.way().follows);
+    }
+
+    #[test]
+    fn all_comes_back_at_once_when_the_load_goes() {
+        let mut machine = Machine::new(1080, [14.0, 3.0, 5.0]);
+        assert!(machine.heights(20.0).is_empty());
+        machine.load = 3.5;
+        assert_eq!(machine.heights(20.0), [-270]);
+        machine.load = 1.0;
+        // All of it would take 28 ms of the 26.4 that a higher picture may be expected to.
+        assert_eq!(machine.run(30.0), [(810, 51)]);
+    }
+
+    #[test]
+    fn a_load_that_comes_and_goes_does_not_make_it_swing() {
+        let mut machine = Machine::new(720, [12.0, 5.0, 4.0]);
+        let mut heights = Vec::new();
+        for second in 0..120 {
+            machine.load = if second % 2 == 0 { 2.0 } else { 1.0 };
+            heights.extend(machine.heights(1.0));
+        }
+        assert_eq!(heights, [360]);
     }
 
     #[test]
     fn a_height_that_fails_is_tried_less_and_less_often() {
-        let (mut pace, mut now) = pace();
-        run(&mut pace, &mut now, 3, 80.0);
-        // There is room in the lower picture, and never in the higher: what else takes time does not go with pixels.
+        let mut machine = Machine::new(720, [12.0, 5.0, 4.0]);
+        machine.load = 2.0;
+        machine.run(3.0);
+        // There is room in the lower picture, and never in the higher: what is expected of it is wrong.
         let mut n_changes = 0;
-        for _ in 0..20 * 60 {
-            now += Duration::from_millis(50);
-            let took = if pace.height().0 <= 360 { 9 } else { 40 };
-            n_changes += usize::from(pace.note(Duration::from_millis(took), now));
+        for _ in 0..20 * 120 {
+            machine.load = if machine.pace.way().height <= 360 {
+                1.0
+            } else {
+                2.0
+            };
+            n_changes += machine.run(0.05).len();
         }
         assert!((4..=10).contains(&n_changes), "{n_changes}");
     }
 
     #[test]
+    fn what_is_expected_is_doubted_in_the_long_run() {
+        let mut machine = Machine::new(720, [40.0, 0.0, 2.0]);
+        assert_eq!(machine.heights(20.0), [540]);
+        // 24.5 ms now, and 42 at full height; one day it is 32 there, which is still more than is hoped for.
+        assert!(machine.heights(10.0).is_empty());
+        (machine.network, machine.rest) = (32.0, 0.0);
+        assert!(machine.heights(25.0).is_empty());
+        assert_eq!(machine.heights(10.0), [720]);
+    }
+
+    #[test]
+    fn nothing_is_judged_while_a_change_is_on_its_way_unless_it_never_comes() {
+        let mut machine = Machine::new(720, [60.0, 5.0, 4.0]);
+        machine.opening = Duration::from_secs(3600);
+        assert_eq!(machine.heights(4.0), [360]);
+        machine.load = 2.0;
+        assert!(machine.heights(1.0).is_empty());
+        assert_eq!(machine.heights(4.0).len(), 1);
+    }
+
+    #[test]
     fn small_pictures_have_fewer_steps() {
         let now = Instant::now();
-        let pace = Pace::new(180, Duration::from_millis(33), now);
-        assert_eq!(pace.heights, [180, 134]);
-        assert_eq!(Pace::new(64, Duration::from_millis(33), now).heights, [64]);
+        let heights = |height| {
+            let pace = Pace::new(height, Duration::from_millis(33), true, now);
+            let heights = pace.ways.iter().map(|way| way.height);
+            heights.collect::<Vec<_>>()
+        };
+        assert_eq!(heights(180), [180, 134, 134]);
+        assert_eq!(heights(64), [64, 64]);
     }
 }

@@ -1,15 +1,16 @@
 //! The pipeline in the middle: frames in, paintings out.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use engines::Quality;
+use engines::{Quality, Stabilizer, Stage};
 use gst::prelude::*;
 use gst_app::{AppLeakyType, AppSink, AppSrc};
 
 use super::format::Format;
-use super::pace::Pace;
+use super::pace::{Load, Pace, Way};
 use super::relay::Relay;
 use super::time::Time;
 use crate::args::{SteadyArgs, StyleArgs};
@@ -35,9 +36,11 @@ pub struct Painter {
     looked: Instant,
     /// Frames that had come by then.
     n_came: u64,
-    /// Size of network and height that the user wants.
-    wanted: (Quality, u32),
-    /// How high it paints, where nobody named a size.
+    /// Whether another network has begun to paint since this was looked at last.
+    has_changed: Arc<AtomicBool>,
+    /// Size of network, height and stabilizer that the user wants.
+    wanted: (Quality, u32, Stabilizer),
+    /// How it paints, where nobody named a size.
     pace: Option<Pace>,
     format: Format,
 }
@@ -119,7 +122,16 @@ impl Painter {
         exit.set_callbacks(callbacks.build());
         let elements = [entrance.clone().upcast(), style.clone(), exit.upcast()];
         chain(&pipeline, &elements)?;
-        let wanted = (style_args.network.quality, style_args.processing_size);
+        let wanted = (
+            style_args.network.quality,
+            style_args.processing_size,
+            steady.stabilizer,
+        );
+        let has_changed = Arc::<AtomicBool>::default();
+        let noted = has_changed.clone();
+        style.connect_notify(Some("active-engine"), move |_, _| {
+            noted.store(true, Ordering::Relaxed);
+        });
         let painter = Self {
             entrance,
             unpainted: unpainted.clone(),
@@ -130,6 +142,7 @@ impl Painter {
             delay,
             looked: Instant::now(),
             n_came: unpainted.n_passed(),
+            has_changed,
             pace: pace(wanted, format),
             wanted,
             format,
@@ -175,8 +188,8 @@ impl Painter {
         Ok(())
     }
 
-    /// Paints less high where the smallest network was too slow in the time that `elapsed`, and higher again when there is
-    /// time.
+    /// Paints with less effort where the smallest network was too slow in the time that `elapsed`, and with more again when
+    /// there is time.
     fn keep_up(&mut self, elapsed: Duration) {
         let work = take(&self.work);
         let n_came = self.unpainted.n_passed();
@@ -192,26 +205,74 @@ impl Painter {
             }
         });
         let is_least = self.stat::<String>("quality").as_deref() == Some(Quality::Fast.name());
-        let (Some(pace), Some(took), true) = (self.pace.as_mut(), took, is_least) else {
+        let shares = self.shares();
+        let has_changed = self.has_changed.swap(false, Ordering::Relaxed);
+        let Some(pace) = self.pace.as_mut() else {
             return;
         };
-        if !pace.note(took, Instant::now()) {
+        let now = Instant::now();
+        if has_changed {
+            pace.arrive(now);
+        }
+        let (Some(took), Some((network, stabilizer)), true) = (took, shares, is_least) else {
+            return;
+        };
+        let before = pace.way();
+        let load = Load {
+            took,
+            network,
+            stabilizer,
+        };
+        if !pace.note(load, now) {
             return;
         }
-        let (height, is_whole) = pace.height();
+        let way = pace.way();
+        if way.height == before.height {
+            // No other network is opened for that.
+            pace.arrive(now);
+        }
         eprintln!(
-            "painting {height} lines high: a frame takes {:.0} ms",
+            "painting {} lines high{}: a frame takes {:.0} ms",
+            way.height,
+            if way.follows {
+                ""
+            } else {
+                ", steadied only where nothing moves"
+            },
             took.as_secs_f64() * 1000.0
         );
+        self.paint(way);
+    }
+
+    /// Lets the element paint in a way.
+    fn paint(&self, way: Way) {
         // While the picture is lower than it could be, a larger network would only take the time away again.
-        let quality = if is_whole {
-            Quality::Auto
+        let (quality, height) = if way.is_whole {
+            (Quality::Auto, 0)
         } else {
-            Quality::Fast
+            (Quality::Fast, way.height)
         };
         self.style.set_property_from_str("quality", quality.name());
-        self.style
-            .set_property("processing-size", if is_whole { 0 } else { height });
+        self.style.set_property("processing-size", height);
+        if self.wanted.2 == Stabilizer::Auto {
+            // What the element chooses, it chooses when it opens a network, and keeps.
+            let stabilizer = match (way.follows, way.is_whole) {
+                (true, true) => Stabilizer::Auto,
+                (true, false) => Stabilizer::Flow,
+                (false, _) => Stabilizer::Gate,
+            };
+            self.style
+                .set_property_from_str("stabilizer", stabilizer.name());
+        }
+    }
+
+    /// The shares of a frame's time that go to the network and to the stabilizer.
+    fn shares(&self) -> Option<(f64, f64)> {
+        let time = |stage: Stage| self.stat::<u64>(&format!("{}-median", stage.name()));
+        let [upload, network, stabilizer, download] = Stage::ALL.map(time);
+        let (network, stabilizer) = (network? as f64, stabilizer? as f64);
+        let whole = network + stabilizer + (upload? + download?) as f64;
+        (whole > 0.0).then_some((network / whole, stabilizer / whole))
     }
 
     /// Paints in a size of network that the user names from now on, or, with `auto`, in what keeps up.
@@ -221,8 +282,11 @@ impl Painter {
         }
         self.wanted.0 = quality;
         self.pace = pace(self.wanted, self.format);
+        let (_, height, stabilizer) = self.wanted;
         self.style.set_property_from_str("quality", quality.name());
-        self.style.set_property("processing-size", self.wanted.1);
+        self.style.set_property("processing-size", height);
+        self.style
+            .set_property_from_str("stabilizer", stabilizer.name());
     }
 
     /// Takes no more frames, or takes them again.
@@ -255,8 +319,8 @@ impl Painter {
 
     /// Height in pixels that the network works on, where it is not the frame's own.
     pub fn height(&self) -> Option<u32> {
-        let (height, is_whole) = self.pace.as_ref()?.height();
-        (!is_whole).then_some(height)
+        let way = self.pace.as_ref()?.way();
+        (!way.is_whole).then_some(way.height)
     }
 }
 
@@ -268,9 +332,11 @@ impl Drop for Painter {
 }
 
 /// What chooses the height, where the user names neither size nor height.
-fn pace(wanted: (Quality, u32), format: Format) -> Option<Pace> {
+fn pace((quality, height, stabilizer): (Quality, u32, Stabilizer), format: Format) -> Option<Pace> {
     let interval = Duration::from_secs(1) / format.fps as u32;
-    (wanted == (Quality::Auto, 0)).then(|| Pace::new(format.height, interval, Instant::now()))
+    let may_hold = stabilizer == Stabilizer::Auto;
+    let pace = || Pace::new(format.height, interval, may_hold, Instant::now());
+    ((quality, height) == (Quality::Auto, 0)).then(pace)
 }
 
 /// Notes how long an element that has one frame at a time works on each.

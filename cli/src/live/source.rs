@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use gst::prelude::*;
 use gst_app::AppSink;
 
-use super::format::Choice;
+use super::format::{Choice, Format};
 use super::line::Build;
 use super::relay::Relay;
 use super::sound::{self, Track};
@@ -259,7 +259,8 @@ impl Build for Camera {
             .transpose()?;
         let elements = self.source.elements()?;
         let Some(decoder) = elements.last() else {
-            test_picture(&pipeline, &video, audio.as_ref())?;
+            let format = self.inlet.choice.ideal();
+            test_picture(&pipeline, format, &video, audio.as_ref())?;
             return Ok(pipeline);
         };
         let decoder = decoder.clone();
@@ -425,6 +426,7 @@ fn end(is_paced: bool) -> AppSink {
 /// A moving picture and a tick, as from a camera with a microphone.
 fn test_picture(
     pipeline: &gst::Pipeline,
+    format: Format,
     video: &gst::Element,
     audio: Option<&gst::Element>,
 ) -> anyhow::Result<()> {
@@ -432,11 +434,7 @@ fn test_picture(
     source.set_property("is-live", true);
     source.set_property_from_str("pattern", "smpte");
     source.set_property("horizontal-speed", 3);
-    let caps = gst::Caps::builder("video/x-raw")
-        .field("width", 1280)
-        .field("height", 720)
-        .field("framerate", gst::Fraction::new(30, 1));
-    filter.set_property("caps", caps.build());
+    filter.set_property("caps", format.caps());
     chain(pipeline, &[source, filter.clone()])?;
     filter.link(video)?;
     if let Some(audio) = audio {
