@@ -4,15 +4,15 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::maps::{Maps, add_scaled};
-use crate::tone::Tone;
+use crate::tone::{Recoloring, Tone};
 use crate::vgg::{CONTENT_LAYER, STYLE_LAYERS, Vgg};
 
 /// What makes the style of a painting: the Gram matrix of each style layer.
 #[derive(Clone, Debug)]
 pub struct Painting {
     grams: Vec<Gram>,
-    /// Its light and dark.
-    pub tone: Tone,
+    /// What its light and colours make of photos.
+    pub tone: Recoloring,
 }
 
 /// Sums over pixels of the products of all pairs of channels, over channels, width and height.
@@ -50,7 +50,7 @@ impl Painting {
                 .iter()
                 .map(|&layer| Gram::of(&features[layer]))
                 .collect(),
-            tone: Tone::of(painting),
+            tone: Tone::of(painting).recoloring(),
         }
     }
 }

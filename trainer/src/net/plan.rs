@@ -33,7 +33,7 @@ impl Size {
     /// Its layers.
     pub fn plan(self) -> Plan {
         match self {
-            Self::Fast => Plan::new(4, &[16, 32], &[1, 2]),
+            Self::Fast => Plan::new(2, &[8, 16], &[1, 2, 1, 2]),
             Self::Balanced => Plan::new(2, &[16, 32], &[1, 2, 1, 2]),
             Self::Best => Plan::new(2, &[32, 64], &[1, 2, 1, 2, 1]),
         }

@@ -53,7 +53,7 @@ pub struct Recipe {
     pub lattice: f32,
     /// How much the roughness counts.
     pub roughness: f32,
-    /// How much counts that what is light in the photo is light in the paint.
+    /// How much counts that light and colours of the photo come through, as the painting has them.
     pub tone: f32,
     /// What is learnt.
     pub learns: Learns,
