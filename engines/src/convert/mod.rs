@@ -18,7 +18,7 @@ pub(crate) use picture::{Arrangement, Picture, PictureMut, Pixels};
 pub(crate) use read::{Rows, Shown, read};
 pub(crate) use shrink::Shrink;
 #[cfg(feature = "tensorrt-common")]
-pub(crate) use taps::{Filter, Table};
+pub(crate) use taps::{Filter, spans};
 pub(crate) use write::{Band, Paint, write, write_bands};
 
 /// Pixels of a tile. Even, so that a tile never splits a chroma sample.
