@@ -28,6 +28,18 @@ impl<S: Simd> Octet<S> {
         Self { simd, parts }
     }
 
+    /// One octet of each value. Not by `map` of arrays, which may become a call: its code would be without the vector
+    /// instructions of `S`.
+    #[inline(always)]
+    pub(super) fn splat_each(simd: S, [a, b, c, d]: &[f32; 4]) -> [Self; 4] {
+        [
+            Self::splat(simd, *a),
+            Self::splat(simd, *b),
+            Self::splat(simd, *c),
+            Self::splat(simd, *d),
+        ]
+    }
+
     /// What it is made with.
     #[inline(always)]
     pub(super) fn simd(&self) -> S {

@@ -116,11 +116,11 @@ impl Warp {
             });
             last = Some((windows, phase_y));
             *start = if has_first { end - SEGMENT } else { end };
-            let down = self.filters[phase_y].map(|weight| Octet::splat(simd, weight));
+            let down = Octet::splat_each(simd, &self.filters[phase_y]);
             let first = usize::from(has_first);
             for (channel, columns) in channels.iter_mut().enumerate() {
-                let rows =
-                    [0, 1, 2, 3].map(|row| windows.of(channel, row).as_chunks::<SEGMENT>().0);
+                let row = |row| windows.of(channel, row).as_chunks::<SEGMENT>().0;
+                let rows = [row(0), row(1), row(2), row(3)];
                 let out = columns[*start..].first_chunk_mut::<WINDOW>();
                 let out = out
                     .expect("a window for each segment")
@@ -153,7 +153,7 @@ impl Warp {
             if !is_kept {
                 continue;
             }
-            let across = self.filters[phase(u)].map(|weight| Octet::splat(simd, weight));
+            let across = Octet::splat_each(simd, &self.filters[phase(u)]);
             for (channel, columns) in columns.channels.iter().enumerate() {
                 let window: &[f32; WINDOW] = columns[start..]
                     .first_chunk()

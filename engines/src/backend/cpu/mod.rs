@@ -13,7 +13,7 @@ pub(crate) use runtime::probe;
 
 use super::values::Values;
 use super::{Backend, Done};
-use crate::convert::{self, Grow, Paint, Picture, PictureMut, Shown, Shrink};
+use crate::convert::{self, Grow, Paint, Picture, PictureMut, Pixels, Shown, Shrink};
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::geometry::{Geometry, Window};
@@ -234,13 +234,8 @@ impl Backend for Cpu {
             Done::Painted(painted) => {
                 (paint.map, paint.bounds) = (&values.from_network, values.bounds);
                 let picture = picture_of(painted, session, window)?;
-                match grow {
-                    None => convert::write(&picture, &paint, target),
-                    Some(grow) => {
-                        let bounds = is_trunk.then_some(values.bounds);
-                        grow.write(&picture, bounds, &paint, target);
-                    }
-                }
+                let bounds = is_trunk.then_some(values.bounds);
+                write(&picture, bounds, grow.as_ref(), &paint, target);
                 return Ok(());
             }
             Done::Blended => {}
@@ -254,10 +249,7 @@ impl Backend for Cpu {
                 bands.for_each(|mut band| band.take_all());
             }
         }
-        match grow {
-            None => convert::write(&steady.history, &paint, target),
-            Some(grow) => grow.write(&steady.history, None, &paint, target),
-        }
+        write(&steady.history, None, grow.as_ref(), &paint, target);
         Ok(())
     }
 
@@ -290,4 +282,18 @@ fn painted_of<'a>(
         bounds: values.bounds,
         is_bgr: values.is_bgr,
     })
+}
+
+/// Writes a picture into a frame, scaled if need be: then its values are cut to `bounds` before, if there are any.
+fn write(
+    picture: &impl Pixels,
+    bounds: Option<(f32, f32)>,
+    grow: Option<&Grow>,
+    paint: &Paint<'_>,
+    target: &mut FrameMut<'_>,
+) {
+    match grow {
+        None => convert::write(picture, paint, target),
+        Some(grow) => grow.write(picture, bounds, paint, target),
+    }
 }
