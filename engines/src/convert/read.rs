@@ -38,32 +38,27 @@ impl Rows for Shown<'_> {
     #[inline(always)]
     fn fill(&self, y: usize, out: [&mut [f32]; 3]) {
         match self.frame.format().pixels {
-            PixelFormat::Nv12 => self.fill_with(y, out, tile_420::<Nv12>),
-            PixelFormat::I420 => self.fill_with(y, out, tile_420::<I420>),
-            PixelFormat::P010 => self.fill_with(y, out, tile_420::<P010>),
-            PixelFormat::Rgba | PixelFormat::Rgbx => self.fill_with(y, out, tile_packed::<4, 0>),
-            PixelFormat::Bgra | PixelFormat::Bgrx => self.fill_with(y, out, tile_packed::<4, 2>),
-            PixelFormat::Rgb => self.fill_with(y, out, tile_packed::<3, 0>),
-            PixelFormat::Bgr => self.fill_with(y, out, tile_packed::<3, 2>),
+            PixelFormat::Nv12 => self.fill_with::<Nv12>(y, out),
+            PixelFormat::I420 => self.fill_with::<I420>(y, out),
+            PixelFormat::P010 => self.fill_with::<P010>(y, out),
+            PixelFormat::Rgba | PixelFormat::Rgbx => self.fill_with::<Packed<4, 0>>(y, out),
+            PixelFormat::Bgra | PixelFormat::Bgrx => self.fill_with::<Packed<4, 2>>(y, out),
+            PixelFormat::Rgb => self.fill_with::<Packed<3, 0>>(y, out),
+            PixelFormat::Bgr => self.fill_with::<Packed<3, 2>>(y, out),
         }
     }
 }
 
 impl Shown<'_> {
     #[inline(always)]
-    fn fill_with(
-        &self,
-        y: usize,
-        [first, second, third]: [&mut [f32]; 3],
-        tile: impl Fn(&Frame<'_>, usize, usize, usize, &mut Tile),
-    ) {
+    fn fill_with<T: Tiles>(&self, y: usize, [first, second, third]: [&mut [f32]; 3]) {
         let mut codes = [[0.0; TILE_PX]; 3];
         let tiles = first
             .chunks_mut(TILE_PX)
             .zip(second.chunks_mut(TILE_PX))
             .zip(third.chunks_mut(TILE_PX));
         for (tile_idx, ((first, second), third)) in tiles.enumerate() {
-            tile(self.frame, y, tile_idx * TILE_PX, first.len(), &mut codes);
+            T::load(self.frame, y, tile_idx * TILE_PX, first.len(), &mut codes);
             let [a, b, c] = &codes;
             let values = a.iter().zip(b).zip(c);
             let out = first.iter_mut().zip(second).zip(third);
@@ -146,49 +141,55 @@ fn fill_row(rows: &impl Rows, y: usize, window: Window, width: usize, out: &mut 
     }
 }
 
-/// Codes of `n_px` pixels of row `y` from pixel `x` on, chroma brought to every pixel.
-#[inline(always)]
-fn tile_420<F: Chroma420>(frame: &Frame<'_>, y: usize, x: usize, n_px: usize, codes: &mut Tile) {
-    let format = frame.format();
-    let (chroma_width, chroma_height) = (format.width.div_ceil(2), format.height.div_ceil(2));
-    let n_chroma = n_px.div_ceil(2);
-    let near = y / 2;
-    let far = if y.is_multiple_of(2) {
-        near.saturating_sub(1)
-    } else {
-        (near + 1).min(chroma_height - 1)
-    };
+/// A way to store pixels, read tile by tile.
+trait Tiles {
+    /// Codes of `n_px` pixels of row `y` from pixel `x` on, chroma brought to every pixel.
+    fn load(frame: &Frame<'_>, y: usize, x: usize, n_px: usize, codes: &mut Tile);
+}
 
-    let [luma, u_out, v_out] = codes;
-    F::luma(frame, y, x, &mut luma[..n_px]);
-    let mut near_uv = [[0.0; CHROMA_TILE]; 2];
-    let mut far_uv = [[0.0; CHROMA_TILE]; 2];
-    let n_read = (n_chroma + 1).min(chroma_width - x / 2);
-    for (row, [u, v]) in [(near, &mut near_uv), (far, &mut far_uv)] {
-        F::chroma(frame, row, x / 2, &mut u[..n_read], &mut v[..n_read]);
-    }
-    for ((near, far), out) in near_uv.iter_mut().zip(&far_uv).zip([u_out, v_out]) {
-        for (near, far) in near.iter_mut().zip(far) {
-            *near = 0.75 * *near + 0.25 * *far;
+impl<F: Chroma420> Tiles for F {
+    #[inline(always)]
+    fn load(frame: &Frame<'_>, y: usize, x: usize, n_px: usize, codes: &mut Tile) {
+        let format = frame.format();
+        let (chroma_width, chroma_height) = (format.width.div_ceil(2), format.height.div_ceil(2));
+        let n_chroma = n_px.div_ceil(2);
+        let near = y / 2;
+        let far = if y.is_multiple_of(2) {
+            near.saturating_sub(1)
+        } else {
+            (near + 1).min(chroma_height - 1)
+        };
+
+        let [luma, u_out, v_out] = codes;
+        F::luma(frame, y, x, &mut luma[..n_px]);
+        let mut near_uv = [[0.0; CHROMA_TILE]; 2];
+        let mut far_uv = [[0.0; CHROMA_TILE]; 2];
+        let n_read = (n_chroma + 1).min(chroma_width - x / 2);
+        for (row, [u, v]) in [(near, &mut near_uv), (far, &mut far_uv)] {
+            F::chroma(frame, row, x / 2, &mut u[..n_read], &mut v[..n_read]);
         }
-        if n_read == n_chroma {
-            near[n_chroma] = near[n_chroma - 1];
-        }
-        for (pair, neighbours) in out.chunks_exact_mut(2).zip(near.windows(2)) {
-            pair[0] = neighbours[0];
-            pair[1] = 0.5 * (neighbours[0] + neighbours[1]);
+        for ((near, far), out) in near_uv.iter_mut().zip(&far_uv).zip([u_out, v_out]) {
+            for (near, far) in near.iter_mut().zip(far) {
+                *near = 0.75 * *near + 0.25 * *far;
+            }
+            if n_read == n_chroma {
+                near[n_chroma] = near[n_chroma - 1];
+            }
+            for (pair, neighbours) in out.chunks_exact_mut(2).zip(near.windows(2)) {
+                pair[0] = neighbours[0];
+                pair[1] = 0.5 * (neighbours[0] + neighbours[1]);
+            }
         }
     }
 }
 
-#[inline(always)]
-fn tile_packed<const BYTES: usize, const RED: usize>(
-    frame: &Frame<'_>,
-    y: usize,
-    x: usize,
-    n_px: usize,
-    codes: &mut Tile,
-) {
-    let pixels = &frame.row(0, y)[x * BYTES..(x + n_px) * BYTES];
-    unpack::<BYTES, RED>(pixels, codes.each_mut());
+/// Pixels of `BYTES` bytes: red is byte `RED`, green is byte 1, blue is byte `2 - RED`.
+struct Packed<const BYTES: usize, const RED: usize>;
+
+impl<const BYTES: usize, const RED: usize> Tiles for Packed<BYTES, RED> {
+    #[inline(always)]
+    fn load(frame: &Frame<'_>, y: usize, x: usize, n_px: usize, codes: &mut Tile) {
+        let pixels = &frame.row(0, y)[x * BYTES..(x + n_px) * BYTES];
+        unpack::<BYTES, RED>(pixels, codes.each_mut());
+    }
 }

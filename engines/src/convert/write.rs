@@ -152,7 +152,8 @@ fn write_pair<F: Chroma420>(
             chroma = photo;
         } else {
             let scale = 0.25 / n_rows as f32;
-            let means = sums.map(|sums| decimate(&sums, n_px, scale));
+            let mean = |channel: usize| decimate(&sums[channel], n_px, scale);
+            let means = [mean(0), mean(1), mean(2)];
             for (idx, chroma) in chroma.iter_mut().enumerate() {
                 let [ka, kb, kc] = paint.map.rows[idx + 1];
                 let [a, b, c] = &means;

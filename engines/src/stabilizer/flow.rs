@@ -192,7 +192,7 @@ impl WithSimd for Spread<'_> {
             for column in 0..patches.n_columns {
                 let motion = patches.motions[row * patches.n_columns + column];
                 let (x, y) = (column * STEP, row * STEP);
-                let way = motion.map(|way| Octet::splat(simd, way));
+                let way = [Octet::splat(simd, motion[0]), Octet::splat(simd, motion[1])];
                 let mut differences = [one; PATCH];
                 let mut sum = Octet::splat(simd, 0.0);
                 let patch = Patch::values(simd, from, x, y);
