@@ -47,6 +47,42 @@ fn weights_and_biases_are_folded() {
 }
 
 #[test]
+fn what_is_learnt_mixes_with_the_gallery() {
+    use engines::{Quality, styles};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.onnx");
+    let mut network = crate::shipped::network(Size::Fast).unwrap();
+    let names = network.styles.iter().map(|style| style.name.clone());
+    let wave = names.into_iter().position(|name| name == "great-wave");
+    network.styles.swap(0, wave.unwrap());
+    std::fs::write(&path, write_style(&network, 0, &facts(), Precision::Full)).unwrap();
+
+    let mixed = |first: &str| {
+        let mix = format!("{first}:0.75+starry-night:0.25");
+        let model = styles::find(&mix, Quality::Fast).unwrap();
+        decode(&model.bytes).graph.unwrap()
+    };
+    // The same style from the gallery, whose weights are stored by half the bits.
+    let (found, wanted) = (mixed(&path.display().to_string()), mixed("great-wave"));
+    for unit in &network.plan.units {
+        for what in ["weight", "bias"] {
+            let name = format!("{}.{what}", unit.name);
+            let pairs = values(&found, &name)
+                .into_iter()
+                .zip(values(&wanted, &name));
+            for (found, wanted) in pairs {
+                let error = (found - wanted).abs();
+                assert!(
+                    error <= 2e-3 * wanted.abs() + 1e-4,
+                    "{name}: {found}, wanted {wanted}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn every_value_is_made_before_it_is_taken() {
     for size in Size::ALL {
         let network = network(size, 1);
