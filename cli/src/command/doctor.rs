@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use crate::{packages, report, trial};
+use crate::{live, packages, report, trial};
 
 /// Says whether everything needed is installed, and how to get what is missing.
 ///
@@ -86,6 +86,8 @@ struct Health {
     nvidia: Nvidia,
     cores: usize,
     free_memory_mib: Option<u64>,
+    /// The priority that `impasto live` gets.
+    live_priority: String,
     styles: Vec<Style>,
     /// The plugin's file, if GStreamer's own tools find it.
     plugin: Option<String>,
@@ -204,6 +206,7 @@ impl Health {
             free_memory_mib: free_memory_mib(
                 &fs::read_to_string("/proc/meminfo").unwrap_or_default(),
             ),
+            live_priority: live_priority(),
             styles,
             plugin: plugin.map(|path| path.display().to_string()),
         }
@@ -215,6 +218,7 @@ impl Health {
             .free_memory_mib
             .map_or(String::new(), |mib| format!(", {mib} MiB of memory free"));
         report::line(format!("{} cores{memory}", self.cores))?;
+        report::line(format!("priority of impasto live: {}", self.live_priority))?;
         report::line(match &self.openvino {
             OpenVino::Found {
                 library,
@@ -256,6 +260,12 @@ impl Health {
             None => "plugin for gst-launch-1.0: not installed; `./setup install` in Impasto's source folder does".to_owned(),
         })
     }
+}
+
+/// The priority that `impasto live` gets, tried by a thread that ends at once.
+fn live_priority() -> String {
+    let tried = std::thread::spawn(|| live::lift_priority().to_string());
+    tried.join().unwrap_or_else(|_| "unknown".to_owned())
 }
 
 impl Nvidia {

@@ -77,6 +77,8 @@ impl Live {
     /// What cannot work from the start, or an error of the painter.
     pub fn run(self) -> anyhow::Result<()> {
         live::limit_heaps();
+        // Before there are threads: they take after this one.
+        live::lift_priority();
         interrupt::watch()?;
         super::start_gstreamer()?;
         // What is wrong with the style is told before anything is opened.

@@ -18,6 +18,7 @@ mod outlet;
 mod pace;
 pub mod page;
 mod painter;
+mod priority;
 mod relay;
 mod rtsp;
 mod run;
@@ -32,6 +33,7 @@ mod whip;
 
 pub use format::Wish;
 pub use heaps::limit as limit_heaps;
+pub use priority::lift as lift_priority;
 pub use run::{Live, Meters, run};
 pub use source::{Sound, Source};
 pub use target::Target;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use engines::{Quality, Rung};
 
-/// Painted frames over which the time of one is averaged.
+/// Painted frames over which the time of one is averaged; fewer if they have taken the time that so many may take.
 const N_FRAMES: usize = 8;
+const FEWEST_FRAMES: usize = 3;
 /// Late frames within [`LATE_WITHIN`] that are too many.
 const N_LATE: usize = 4;
 const LATE_WITHIN: Duration = Duration::from_secs(1);
@@ -242,7 +243,9 @@ impl Ladder {
     /// Mean time of the last frames in seconds, once there are enough of them.
     fn mean(&self) -> Option<f64> {
         let sum: Duration = self.took.iter().sum();
-        (self.took.len() == N_FRAMES).then(|| sum.as_secs_f64() / N_FRAMES as f64)
+        let n = self.took.len();
+        let is_plain = n >= FEWEST_FRAMES && sum >= N_FRAMES as u32 * self.interval;
+        (n == N_FRAMES || is_plain).then(|| sum.as_secs_f64() / n as f64)
     }
 
     /// Keeps how much longer the larger of two sizes takes.
@@ -335,6 +338,20 @@ mod tests {
     fn a_size_that_is_too_slow_is_left_soon() {
         let steps = Machine::new([10, 50, 200]).run(600);
         assert_eq!(steps, [(Quality::Fast, 1)]);
+    }
+
+    #[test]
+    fn a_size_that_is_far_too_slow_is_left_after_three_frames() {
+        let mut machine = Machine::new([20, 200, 800]);
+        machine.now += SETTLING;
+        let mut frames = (1..).map(|n| {
+            (
+                n,
+                machine.ladder.note(Duration::from_millis(200), machine.now),
+            )
+        });
+        let (n, step) = frames.find(|(_, step)| step.is_some()).unwrap();
+        assert_eq!((n, step.map(|step| step.to)), (3, Some(Quality::Fast)));
     }
 
     #[test]

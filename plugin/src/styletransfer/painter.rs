@@ -16,8 +16,10 @@ use crate::frame::{Source, Target};
 /// Least time between two mixes that are opened: whoever slides from one style to another asks for more than anybody sees.
 const MIX_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The size in which a live stream starts.
+/// The size in which a live stream starts, and the pixels of a frame beyond which it starts in the smallest: a picture that
+/// becomes more beautiful after some seconds is better than one that stutters for as long.
 const FIRST_LIVE: Quality = Quality::Balanced;
+const FIRST_LIVE_PX: usize = 1280 * 720;
 
 /// What exists between the negotiation of caps and the end of the stream.
 pub(super) struct Painter {
@@ -93,7 +95,7 @@ impl Painter {
         look: Look,
     ) -> engines::Result<Self> {
         let gpu = context.as_ref().map(gstcuda::Context::for_engines);
-        let opened = settled(order, None, pace, gpu.as_ref()).open(&format, look)?;
+        let opened = settled(order, None, pace, &format, gpu.as_ref()).open(&format, look)?;
         let mut painter = Self {
             info,
             format,
@@ -304,7 +306,13 @@ impl Painter {
     /// The order with a size in place of `auto`.
     fn settled(&self, order: &Order) -> Order {
         let wanted = self.ladder.as_ref().map(Ladder::wanted);
-        settled(order, wanted.or(self.auto), self.pace, self.gpu.as_ref())
+        settled(
+            order,
+            wanted.or(self.auto),
+            self.pace,
+            &self.format,
+            self.gpu.as_ref(),
+        )
     }
 
     /// Notes a frame that came too late to be painted.
@@ -407,10 +415,18 @@ impl Painter {
 }
 
 /// The order with where frames are, and with a size in place of `auto`: the one that was found, if any, or how to find it.
-fn settled(order: &Order, found: Option<Quality>, pace: Pace, gpu: Option<&GpuContext>) -> Order {
+fn settled(
+    order: &Order,
+    found: Option<Quality>,
+    pace: Pace,
+    format: &FrameFormat,
+    gpu: Option<&GpuContext>,
+) -> Order {
+    let is_large = format.width * format.height > FIRST_LIVE_PX && gpu.is_none();
+    let first_live = if is_large { Quality::Fast } else { FIRST_LIVE };
     let size = match (order.size, found) {
         (Size::Auto, Some(quality)) => Size::UpTo(quality),
-        (Size::Auto, None) if pace.is_live => Size::UpTo(FIRST_LIVE),
+        (Size::Auto, None) if pace.is_live => Size::UpTo(first_live),
         // Nobody waits for a picture that has no time of its own.
         (Size::Auto, None) if !pace.is_known => Size::UpTo(Quality::Best),
         (Size::Auto, None) => Size::Fitting,

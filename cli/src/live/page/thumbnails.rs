@@ -21,8 +21,8 @@ use crate::report;
 const LARGEST: (i32, i32) = (384, 216);
 /// Quality of JPEG.
 const QUALITY: u8 = 85;
-/// How far it yields to the threads that paint, of 19.
-const NICENESS: i32 = 15;
+/// How far it yields to the threads that paint: further than there is.
+const NICENESS: i32 = 40;
 /// Longest rest between two styles; else as long as one took.
 const LONGEST_REST: Duration = Duration::from_millis(500);
 /// How long the frame may take to be made small.
