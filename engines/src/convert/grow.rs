@@ -7,10 +7,11 @@ use rayon::prelude::*;
 
 #[cfg(test)]
 use super::TILE_PX;
-use super::taps::{Filter, Taps};
+use super::samples::{I420, Nv12, P010};
+use super::taps::{Filter, Site, Taps};
 use super::write::{Band, Paint, write_bands};
-use super::{BAND_ROWS, Pixels};
-use crate::frame::FrameMut;
+use super::{BAND_ROWS, Pixels, grow_420};
+use crate::frame::{FrameFormat, FrameMut, PixelFormat};
 use crate::simd::vectorise;
 
 thread_local! {
@@ -20,11 +21,13 @@ thread_local! {
 
 /// How pictures of one size become as large as a frame.
 pub(crate) struct Grow {
-    across: Taps,
-    down: Taps,
+    pub(super) across: Taps,
+    pub(super) down: Taps,
+    /// The same for chroma, where the frame has samples of its own.
+    pub(super) chroma: Option<[Taps; 2]>,
     /// Width in pixels before and after, and height after.
-    from_width: usize,
-    width: usize,
+    pub(super) from_width: usize,
+    pub(super) width: usize,
     height: usize,
 }
 
@@ -33,12 +36,12 @@ pub(crate) struct Grow {
 struct Rows {
     /// A row of the picture, channel by channel, each with what is read behind its end.
     of_picture: Vec<f32>,
-    /// Rows of the picture as wide as the frame, each channel by channel.
+    /// Rows of the picture as wide as the frame, channel by channel.
     wide: Vec<f32>,
 }
 
 /// [`BAND_ROWS`] rows of a picture that has become as large as a frame.
-struct GrownBand<'a> {
+pub(super) struct GrownBand<'a> {
     grow: &'a Grow,
     /// The first of the picture's rows that it is made of.
     first_row: usize,
@@ -46,10 +49,17 @@ struct GrownBand<'a> {
 }
 
 impl Grow {
-    /// From one size in pixels to another, width before height.
-    pub(crate) fn new(from: (usize, usize), (width, height): (usize, usize)) -> Self {
-        let filter = Filter::CatmullRom;
+    /// From a size in pixels, width before height, to frames of `format`.
+    pub(crate) fn new(from: (usize, usize), format: &FrameFormat) -> Self {
+        let (filter, width, height) = (Filter::CatmullRom, format.width, format.height);
+        let chroma = || {
+            [
+                Taps::to_chroma(from.0, width, filter, Site::Left),
+                Taps::to_chroma(from.1, height, filter, Site::Centre),
+            ]
+        };
         Self {
+            chroma: format.pixels.packed().is_none().then(chroma),
             across: Taps::new(from.0, width, filter),
             down: Taps::new(from.1, height, filter),
             from_width: from.0,
@@ -67,7 +77,12 @@ impl Grow {
         paint: &Paint<'_>,
         target: &mut FrameMut<'_>,
     ) {
-        write_bands(self.bands(picture, bounds), paint, target);
+        match target.format().pixels {
+            PixelFormat::Nv12 => grow_420::write::<Nv12>(self, picture, bounds, paint, target),
+            PixelFormat::I420 => grow_420::write::<I420>(self, picture, bounds, paint, target),
+            PixelFormat::P010 => grow_420::write::<P010>(self, picture, bounds, paint, target),
+            _ => write_bands(self.bands(picture, bounds), paint, target),
+        }
     }
 
     /// Three planes of a picture that has become as large as the frame.
@@ -90,7 +105,7 @@ impl Grow {
         planes
     }
 
-    fn bands<'a>(
+    pub(super) fn bands<'a>(
         &'a self,
         picture: &'a impl Pixels,
         bounds: Option<(f32, f32)>,
@@ -103,35 +118,32 @@ impl Grow {
     /// The band that begins with row `y` of the frame.
     fn band(&self, picture: &impl Pixels, bounds: Option<(f32, f32)>, y: usize) -> GrownBand<'_> {
         let ys = y..self.height.min(y + BAND_ROWS);
-        let rows = ys.flat_map(|y| self.down.of_pixel(y));
-        let (first, last) = rows.fold((usize::MAX, 0), |(first, last), (rows, _)| {
-            (first.min(rows[0]), last.max(rows[3]))
-        });
+        let (first, end) = self.down.part(ys);
         let mut rows = ROWS.take();
         let (width, from_width) = (self.width, self.from_width);
         let len = from_width + self.across.n_taps();
         rows.of_picture.resize(3 * len, 0.0);
-        rows.wide.resize(3 * width * (last + 1 - first), 0.0);
+        rows.wide.resize(3 * width * (end - first), 0.0);
         let Rows { of_picture, wide } = &mut rows;
         let (red, rest) = of_picture.split_at_mut(len);
         let (green, blue) = rest.split_at_mut(len);
-        vectorise!(
-            for (row, wide) in (first..).zip(wide.chunks_exact_mut(3 * width)) {
-                let parts = [&mut *red, &mut *green, &mut *blue];
-                picture.load(row, 0, parts.map(|part| &mut part[..from_width]));
-                if let Some((low, high)) = bounds {
-                    for part in [&mut *red, &mut *green, &mut *blue] {
-                        for value in &mut part[..from_width] {
-                            *value = value.max(low).min(high);
-                        }
-                    }
-                }
-                let channels = [&*red, &*green, &*blue].into_iter();
-                for (channel, wide) in channels.zip(wide.chunks_exact_mut(width)) {
-                    self.across.scale(channel, wide);
-                }
+        let (wide_red, rest) = wide.split_at_mut(width * (end - first));
+        let (wide_green, wide_blue) = rest.split_at_mut(width * (end - first));
+        vectorise!(for row in first..end {
+            let parts = [&mut *red, &mut *green, &mut *blue];
+            load(
+                picture,
+                row,
+                bounds,
+                parts.map(|part| &mut part[..from_width]),
+            );
+            let channels = [&*red, &*green, &*blue].into_iter();
+            let wide = [&mut *wide_red, &mut *wide_green, &mut *wide_blue];
+            for (channel, wide) in channels.zip(wide) {
+                let wide = &mut wide[(row - first) * width..][..width];
+                self.across.scale(channel, wide);
             }
-        );
+        });
         GrownBand {
             grow: self,
             first_row: first,
@@ -143,24 +155,27 @@ impl Grow {
 impl Band for GrownBand<'_> {
     #[inline(always)]
     fn take(&mut self, y: usize, x: usize, out: [&mut [f32]; 3]) {
-        let (width, wide) = (self.grow.width, &self.rows.wide);
-        for (channel, out) in out.into_iter().enumerate() {
-            let n = out.len();
-            let fours = self.grow.down.of_pixel(y).enumerate();
-            for (i, (rows, [wa, wb, wc, wd])) in fours {
-                let starts = rows.map(|row| ((row - self.first_row) * 3 + channel) * width + x);
-                let [a, b, c, d] = starts.map(|start| &wide[start..][..n]);
-                let values = out.iter_mut().zip(a).zip(b).zip(c).zip(d);
-                if i == 0 {
-                    for ((((out, a), b), c), d) in values {
-                        *out = (wa * a + wb * b) + (wc * c + wd * d);
-                    }
-                } else {
-                    for ((((out, a), b), c), d) in values {
-                        *out += (wa * a + wb * b) + (wc * c + wd * d);
-                    }
-                }
-            }
+        let width = self.grow.width;
+        let planes = self.rows.wide.chunks_exact(self.rows.wide.len() / 3);
+        for (plane, out) in planes.zip(out) {
+            self.grow.down.sum(y, self.first_row, plane, width, x, out);
+        }
+    }
+}
+
+/// Row `row` of a picture, cut to `bounds` if there are any.
+#[inline(always)]
+pub(super) fn load(
+    picture: &impl Pixels,
+    row: usize,
+    bounds: Option<(f32, f32)>,
+    [red, green, blue]: [&mut [f32]; 3],
+) {
+    picture.load(row, 0, [&mut *red, &mut *green, &mut *blue]);
+    let Some((low, high)) = bounds else { return };
+    for part in [red, green, blue] {
+        for value in part {
+            *value = value.max(low).min(high);
         }
     }
 }
@@ -175,7 +190,7 @@ impl Drop for GrownBand<'_> {
 mod tests {
     use fast_image_resize::FilterType;
 
-    use super::super::video::resized;
+    use super::super::video::{format, resized};
     use super::super::{Arrangement, Picture};
     use super::*;
     use crate::geometry::Window;
@@ -206,7 +221,8 @@ mod tests {
                 arrangement: Arrangement::Planes,
             };
             let wanted = resized(&data, own, whole, FilterType::CatmullRom);
-            let found = Grow::new(own, whole).planes(&picture);
+            let format = &format(PixelFormat::Rgb, whole.0, whole.1);
+            let found = Grow::new(own, format).planes(&picture);
             for (found, wanted) in found.iter().zip(&wanted) {
                 let is_same = (found - wanted).abs() < 2e-3;
                 assert!(is_same, "{own:?} {whole:?}: {found}, wanted {wanted}");

@@ -4,6 +4,7 @@
 //! 4:2:0 chroma is taken as sited left in x and centred in y (MPEG-2, H.264 and HEVC by default).
 
 mod grow;
+mod grow_420;
 mod picture;
 mod read;
 mod samples;

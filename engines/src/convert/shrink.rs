@@ -54,10 +54,9 @@ impl Shrink {
         read(&Shrunk { shown, shrink }, picture);
     }
 
-    /// Three rows of nothing.
+    /// Three rows of anything that is finite.
     #[inline(always)]
     fn sums<'a>(&self, scratch: &'a mut Vec<f32>) -> [&'a mut [f32]; 3] {
-        scratch.clear();
         scratch.resize(3 * self.row_len, 0.0);
         let (first, rest) = scratch.split_at_mut(self.row_len);
         let (second, third) = rest.split_at_mut(self.row_len);
@@ -107,17 +106,18 @@ impl Shrunk<'_> {
         let (frame, width) = (self.shown.frame, self.shown.frame.format().width);
         // Of four rows each.
         let [mut codes, mut u_codes, mut v_codes] = [[[0.0; TILE_PX]; 4]; 3];
-        for (rows, weights) in self.shrink.down.of_pixel(y) {
+        for (i, (rows, weights)) in self.shrink.down.of_pixel(y).enumerate() {
             for (idx, sums) in luma[..width].chunks_mut(TILE_PX).enumerate() {
                 for (y, codes) in rows.into_iter().zip(&mut codes) {
                     F::luma(frame, y, idx * TILE_PX, &mut codes[..sums.len()]);
                 }
-                add(&codes, weights, sums);
+                add(&codes, weights, i == 0, sums);
             }
         }
         let n_samples = width.div_ceil(2);
         let chroma = self.shrink.chroma.iter();
-        for (rows, weights) in chroma.flat_map(|[_, down]| down.of_pixel(y)) {
+        let fours = chroma.flat_map(|[_, down]| down.of_pixel(y));
+        for (i, (rows, weights)) in fours.enumerate() {
             let tiles = u[..n_samples].chunks_mut(TILE_PX);
             let tiles = tiles.zip(v[..n_samples].chunks_mut(TILE_PX));
             for (idx, (u_sums, v_sums)) in tiles.enumerate() {
@@ -125,8 +125,8 @@ impl Shrunk<'_> {
                 for ((y, u), v) in rows.into_iter().zip(&mut u_codes).zip(&mut v_codes) {
                     F::chroma(frame, y, idx * TILE_PX, &mut u[..n], &mut v[..n]);
                 }
-                add(&u_codes, weights, u_sums);
-                add(&v_codes, weights, v_sums);
+                add(&u_codes, weights, i == 0, u_sums);
+                add(&v_codes, weights, i == 0, v_sums);
             }
         }
     }
@@ -140,28 +140,36 @@ impl Shrunk<'_> {
         let (frame, width) = (self.shown.frame, self.shown.frame.format().width);
         // Channel by channel four rows.
         let mut codes = [[[0.0; TILE_PX]; 4]; 3];
-        for (rows, weights) in self.shrink.down.of_pixel(y) {
+        for (i, (rows, weights)) in self.shrink.down.of_pixel(y).enumerate() {
             let tiles = red[..width].chunks_mut(TILE_PX);
             let tiles = tiles.zip(green[..width].chunks_mut(TILE_PX));
             let tiles = tiles.zip(blue[..width].chunks_mut(TILE_PX));
             for (idx, ((red, green), blue)) in tiles.enumerate() {
-                for (i, y) in rows.into_iter().enumerate() {
+                for (row_idx, y) in rows.into_iter().enumerate() {
                     let pixels = &frame.row(0, y)[idx * TILE_PX * BYTES..][..red.len() * BYTES];
-                    unpack::<BYTES, RED>(pixels, codes.each_mut().map(|codes| &mut codes[i]));
+                    unpack::<BYTES, RED>(pixels, codes.each_mut().map(|codes| &mut codes[row_idx]));
                 }
                 for (codes, sums) in codes.iter().zip([red, green, blue]) {
-                    add(codes, weights, sums);
+                    add(codes, weights, i == 0, sums);
                 }
             }
         }
     }
 }
 
+/// Adds four weighted rows to sums, or makes the sums of them.
 #[inline(always)]
-fn add(codes: &[[f32; TILE_PX]; 4], [wa, wb, wc, wd]: [f32; 4], sums: &mut [f32]) {
+fn add(codes: &[[f32; TILE_PX]; 4], [wa, wb, wc, wd]: [f32; 4], is_first: bool, sums: &mut [f32]) {
     let [a, b, c, d] = codes;
-    for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-        *sum += (wa * a + wb * b) + (wc * c + wd * d);
+    let values = sums.iter_mut().zip(a).zip(b).zip(c).zip(d);
+    if is_first {
+        for ((((sum, a), b), c), d) in values {
+            *sum = (wa * a + wb * b) + (wc * c + wd * d);
+        }
+    } else {
+        for ((((sum, a), b), c), d) in values {
+            *sum += (wa * a + wb * b) + (wc * c + wd * d);
+        }
     }
 }
 

@@ -67,6 +67,17 @@ pub(crate) enum Site {
 }
 
 impl Site {
+    /// The pixels that sample `idx` is the mean of, with their weights. The first and the last pixel stand for what would come
+    /// before and after them.
+    fn pixels(self, idx: usize, n_px: usize) -> [(usize, f64); 3] {
+        let (before, own) = ((2 * idx).saturating_sub(1), 2 * idx);
+        let behind = (own + 1).min(n_px - 1);
+        match self {
+            Self::Left => [(before, 0.25), (own, 0.5), (behind, 0.25)],
+            Self::Centre => [(own, 0.25), (own, 0.25), (behind, 0.5)],
+        }
+    }
+
     /// The samples that a pixel's chroma is interpolated from, with their weights. The last sample stands for what would
     /// come after it.
     fn samples(self, px: usize, n_samples: usize) -> [(usize, f64); 2] {
@@ -104,6 +115,7 @@ pub(crate) struct Taps {
 /// So many pixels of each that all but those at the ends are made by the same weights.
 #[derive(Clone, Copy, Debug)]
 enum Whole {
+    One([Near; 1]),
     Two([Near; 2]),
     Three([Near; 3]),
     Four([Near; 4]),
@@ -139,6 +151,28 @@ impl Taps {
         };
         let spans = spans(from_px, to_px, filter);
         Self::of(n_samples, spans.into_iter().map(through).collect())
+    }
+
+    /// Makes the chroma of `to_px` pixels that are made of `from_px`.
+    pub(crate) fn to_chroma(from_px: usize, to_px: usize, filter: Filter, site: Site) -> Self {
+        let spans = spans(from_px, to_px, filter);
+        let sample = |idx: usize| {
+            let parts = site.pixels(idx, to_px);
+            let own = parts.map(|(px, _)| &spans[px]);
+            let first = own.map(|span| span.first).into_iter().min();
+            let first = first.unwrap_or_default();
+            let end = own.map(|span| span.first + span.weights.len());
+            let end = end.into_iter().max().unwrap_or_default();
+            let mut weights = vec![0.0; end - first];
+            for (span, (_, share)) in own.into_iter().zip(parts) {
+                let weights = &mut weights[span.first - first..];
+                for (weight, own) in weights.iter_mut().zip(&span.weights) {
+                    *weight += share * own;
+                }
+            }
+            Span { first, weights }
+        };
+        Self::of(from_px, (0..to_px.div_ceil(2)).map(sample).collect())
     }
 
     fn of(from_px: usize, spans: Vec<Span>) -> Self {
@@ -184,6 +218,42 @@ impl Taps {
         })
     }
 
+    /// The first of the pixels that some pixels are made of, and the one behind the last.
+    pub(crate) fn part(&self, pixels: Range<usize>) -> (usize, usize) {
+        let fours = pixels.flat_map(|idx| self.of_pixel(idx));
+        fours.fold((usize::MAX, 0), |(first, end), (pixels, _)| {
+            (first.min(pixels[0]), end.max(pixels[3] + 1))
+        })
+    }
+
+    /// Makes values of row `idx`, from value `x` on, of `rows` of `width` values, the first of which is row `first`.
+    #[inline(always)]
+    pub(crate) fn sum(
+        &self,
+        idx: usize,
+        first: usize,
+        rows: &[f32],
+        width: usize,
+        x: usize,
+        out: &mut [f32],
+    ) {
+        let n = out.len();
+        for (i, (pixels, [wa, wb, wc, wd])) in self.of_pixel(idx).enumerate() {
+            let starts = pixels.map(|px| (px - first) * width + x);
+            let [a, b, c, d] = starts.map(|start| &rows[start..][..n]);
+            let values = out.iter_mut().zip(a).zip(b).zip(c).zip(d);
+            if i == 0 {
+                for ((((out, a), b), c), d) in values {
+                    *out = (wa * a + wb * b) + (wc * c + wd * d);
+                }
+            } else {
+                for ((((out, a), b), c), d) in values {
+                    *out += (wa * a + wb * b) + (wc * c + wd * d);
+                }
+            }
+        }
+    }
+
     /// Scales a row, behind whose end [`Taps::n_taps`] more values lie that are finite.
     #[inline(always)]
     pub(crate) fn scale(&self, row: &[f32], out: &mut [f32]) {
@@ -195,6 +265,7 @@ impl Taps {
         self.scale_part(row, out, 0..end);
         let (row_inside, inside) = (&row[..self.from_px], &mut out[end..n_px - end]);
         match whole {
+            Whole::One(weights) => multiply(row_inside, weights, inside),
             Whole::Two(weights) => multiply(row_inside, weights, inside),
             Whole::Three(weights) => multiply(row_inside, weights, inside),
             Whole::Four(weights) => multiply(row_inside, weights, inside),
@@ -214,6 +285,15 @@ impl Taps {
                     let values = row[first..].first_chunk::<4>();
                     let values = values.expect("there are more behind the end");
                     *out = sum(std::array::from_fn(|i| values[i] * weights[i]));
+                }
+            }
+            8 => {
+                let weights = weights.as_chunks::<8>().0;
+                for ((out, &first), weights) in out.iter_mut().zip(firsts).zip(weights) {
+                    let values = row[first..].first_chunk::<8>();
+                    let values = values.expect("there are more behind the end");
+                    let parts: [f32; 8] = std::array::from_fn(|i| values[i] * weights[i]);
+                    *out = sum(std::array::from_fn(|i| parts[i] + parts[i + 4]));
                 }
             }
             n_taps => {
@@ -237,9 +317,23 @@ impl Taps {
 /// Makes `N` pixels of each that has two before it and two behind it.
 #[inline(always)]
 fn multiply<const N: usize>(row: &[f32], weights: &[Near; N], out: &mut [f32]) {
-    for (out, near) in out.as_chunks_mut::<N>().0.iter_mut().zip(row.windows(5)) {
-        for (out, [a, b, c, d, e]) in out.iter_mut().zip(weights) {
-            *out = (a * near[0] + b * near[1]) + (c * near[2] + d * near[3]) + e * near[4];
+    // First all that are made by the same weights: neighbours of neighbours, as vectors want them.
+    const PART: usize = 64;
+    let mut made = [[0.0; PART]; N];
+    for (idx, out) in out.chunks_mut(PART * N).enumerate() {
+        let n = out.len() / N;
+        let row = &row[idx * PART..][..n + 4];
+        let [a, b, c, d, e] = std::array::from_fn(|i| &row[i..][..n]);
+        for (made, &[wa, wb, wc, wd, we]) in made.iter_mut().zip(weights) {
+            let values = made[..n].iter_mut().zip(a).zip(b).zip(c).zip(d).zip(e);
+            for (((((made, a), b), c), d), e) in values {
+                *made = (wa * a + wb * b) + (wc * c + wd * d) + we * e;
+            }
+        }
+        for (i, out) in out.as_chunks_mut::<N>().0.iter_mut().enumerate() {
+            for (out, made) in out.iter_mut().zip(&made) {
+                *out = made[i];
+            }
         }
     }
 }
@@ -249,18 +343,28 @@ impl Whole {
         if from_px <= 2 * END || !spans.len().is_multiple_of(from_px) {
             return None;
         }
-        // The pixels made of the first one that is not at an end.
         let n = spans.len() / from_px;
-        let spans = &spans[END * n..][..n];
+        let inside = &spans[END * n..spans.len() - END * n];
+        // The weights of those that are made of each pixel's neighbourhood in one way, if they are the same for all pixels.
         let near = |i: usize| {
-            let Span { first, weights } = &spans[i];
-            let mut near = [0.0; 5];
-            for (near, &weight) in near.get_mut(*first..)?.iter_mut().zip(weights) {
-                *near = weight as f32;
-            }
-            (first + weights.len() <= near.len()).then_some(near)
+            let nears = inside.iter().skip(i).step_by(n).enumerate();
+            let mut nears = nears.map(|(px, span)| {
+                let mut near = [0.0; 5];
+                let start = span.first.checked_sub(px)?;
+                let place = near.get_mut(start..start + span.weights.len())?;
+                for (near, &weight) in place.iter_mut().zip(&span.weights) {
+                    *near = weight as f32;
+                }
+                Some(near)
+            });
+            let first = nears.next()??;
+            let is_first = |near: Near| near.iter().zip(first).all(|(a, b)| (a - b).abs() < 1e-6);
+            nears
+                .all(|near| near.is_some_and(is_first))
+                .then_some(first)
         };
         Some(match n {
+            1 => Self::One([near(0)?]),
             2 => Self::Two([near(0)?, near(1)?]),
             3 => Self::Three([near(0)?, near(1)?, near(2)?]),
             4 => Self::Four([near(0)?, near(1)?, near(2)?, near(3)?]),

@@ -1,5 +1,6 @@
 //! Picture to frame, with `strength` and `keep-colors`: the CPU definition of `download`.
 
+use rayon::iter::Either;
 use rayon::prelude::*;
 
 use super::picture::WIDE_PX;
@@ -65,34 +66,42 @@ fn write_420<F: Chroma420, I>(bands: I, paint: &Paint<'_>, target: &mut FrameMut
 where
     I: IndexedParallelIterator<Item: Band>,
 {
-    let format = *target.format();
+    let height = target.format().height;
+    let strides = target.planes().each_ref().map(|plane| plane.stride_bytes);
+    let bands = bands.zip(bands_420(target, BAND_ROWS)).enumerate();
+    bands.for_each(|(band_idx, (mut band, [luma, u, v]))| {
+        let band = &mut band;
+        vectorise!({
+            let n_rows = BAND_ROWS.min(height - band_idx * BAND_ROWS);
+            for pair in 0..n_rows.div_ceil(2) {
+                let y = band_idx * BAND_ROWS + 2 * pair;
+                let rows = &mut luma[2 * pair * strides[0]..];
+                let u = &mut u[pair * strides[1]..];
+                let v = v.get_mut(pair * strides[2]..).unwrap_or(&mut []);
+                write_pair::<F>(band, paint, y, rows, strides[0], [u, v]);
+            }
+        });
+    });
+}
+
+/// The rows of each band of a 4:2:0 frame, of `n_rows` of luma, an even number, and of the one or two planes of chroma.
+pub(super) fn bands_420<'a>(
+    target: &'a mut FrameMut<'_>,
+    n_rows: usize,
+) -> impl IndexedParallelIterator<Item = [&'a mut [u8]; 3]> {
+    let is_planar = target.format().pixels == PixelFormat::I420;
+    let n_bands = target.format().height.div_ceil(n_rows);
     let [luma, chroma, third] = target.planes();
-    let strides = [luma.stride_bytes, chroma.stride_bytes, third.stride_bytes];
-    let write =
-        |mut band: I::Item, band_idx: usize, luma: &mut [u8], u: &mut [u8], v: &mut [u8]| {
-            let band = &mut band;
-            vectorise!({
-                let n_rows = BAND_ROWS.min(format.height - band_idx * BAND_ROWS);
-                for pair in 0..n_rows.div_ceil(2) {
-                    let y = band_idx * BAND_ROWS + 2 * pair;
-                    let rows = &mut luma[2 * pair * strides[0]..];
-                    let u = &mut u[pair * strides[1]..];
-                    let v = v.get_mut(pair * strides[2]..).unwrap_or(&mut []);
-                    write_pair::<F>(band, paint, y, rows, strides[0], [u, v]);
-                }
-            });
-        };
-    let luma = luma.data.par_chunks_mut(strides[0] * BAND_ROWS);
-    let chroma = chroma.data.par_chunks_mut(strides[1] * BAND_ROWS / 2);
-    let bands = bands.enumerate().zip(luma).zip(chroma);
-    if format.pixels == PixelFormat::I420 {
-        let third = third.data.par_chunks_mut(strides[2] * BAND_ROWS / 2);
-        bands
-            .zip(third)
-            .for_each(|((((idx, band), luma), u), v)| write(band, idx, luma, u, v));
+    let luma = luma.data.par_chunks_mut(luma.stride_bytes * n_rows);
+    let chroma = chroma.data.par_chunks_mut(chroma.stride_bytes * n_rows / 2);
+    let third = if is_planar {
+        Either::Left(third.data.par_chunks_mut(third.stride_bytes * n_rows / 2))
     } else {
-        bands.for_each(|(((idx, band), luma), uv)| write(band, idx, luma, uv, &mut []));
-    }
+        let nothing = (0..n_bands).into_par_iter();
+        Either::Right(nothing.map(|_| -> &mut [u8] { &mut [] }))
+    };
+    let bands = luma.zip(chroma).zip(third);
+    bands.map(|((luma, chroma), third)| [luma, chroma, third])
 }
 
 /// Writes luma rows `y` and, if there is one, `y + 1`, and the chroma row between them.
@@ -127,30 +136,12 @@ fn write_pair<F: Chroma420>(
             for (((luma, a), b), c) in luma.iter_mut().zip(&a[1..]).zip(&b[1..]).zip(&c[1..]) {
                 *luma = ka * a + kb * b + kc * c + paint.map.offset[0];
             }
-            if paint.look.strength < 1.0 {
-                let mut photo = [0.0; TILE_PX];
-                F::luma(paint.source, y + row_idx, x, &mut photo[..n_px]);
-                fade(&photo, &mut luma, paint.look.strength);
-            }
-            F::put_luma(&mut luma_rows[row_idx * luma_stride..], x, &luma[..n_px]);
+            let row = &mut luma_rows[row_idx * luma_stride..];
+            put_luma::<F>(paint, [x, y + row_idx], &mut luma[..n_px], row);
         }
 
-        let n_chroma = n_px.div_ceil(2);
-        let mut photo = [[0.0; TILE_PX / 2]; 2];
-        if paint.look.keep_colors || paint.look.strength < 1.0 {
-            let [u, v] = &mut photo;
-            F::chroma(
-                paint.source,
-                y / 2,
-                x / 2,
-                &mut u[..n_chroma],
-                &mut v[..n_chroma],
-            );
-        }
         let mut chroma = [[0.0; TILE_PX / 2]; 2];
-        if paint.look.keep_colors {
-            chroma = photo;
-        } else {
+        if !paint.look.keep_colors {
             let scale = 0.25 / n_rows as f32;
             let mean = |channel: usize| decimate(&sums[channel], n_px, scale);
             let means = [mean(0), mean(1), mean(2)];
@@ -161,16 +152,53 @@ fn write_pair<F: Chroma420>(
                     *chroma = ka * a + kb * b + kc * c + paint.map.offset[idx + 1];
                 }
             }
-            if paint.look.strength < 1.0 {
-                for (photo, chroma) in photo.iter().zip(&mut chroma) {
-                    fade(photo, chroma, paint.look.strength);
-                }
-            }
         }
         let [u_row, v_row] = &mut chroma_rows;
-        let [u, v] = &chroma;
-        F::put_chroma([u_row, v_row], x / 2, &u[..n_chroma], &v[..n_chroma]);
+        let n_chroma = n_px.div_ceil(2);
+        put_chroma::<F>(paint, [x / 2, y / 2], n_chroma, &mut chroma, [u_row, v_row]);
     }
+}
+
+/// Writes luma codes from pixel `x` of row `y` on into that row, the photo faded in.
+#[inline(always)]
+pub(super) fn put_luma<F: Chroma420>(
+    paint: &Paint<'_>,
+    [x, y]: [usize; 2],
+    codes: &mut [f32],
+    row: &mut [u8],
+) {
+    if paint.look.strength < 1.0 {
+        let mut photo = [0.0; TILE_PX];
+        F::luma(paint.source, y, x, &mut photo[..codes.len()]);
+        fade(&photo, codes, paint.look.strength);
+    }
+    F::put_luma(row, x, codes);
+}
+
+/// Writes `n` chroma codes from sample `x` of chroma row `y` on into the rows of the planes, the photo's faded in or in their
+/// place.
+#[inline(always)]
+pub(super) fn put_chroma<F: Chroma420>(
+    paint: &Paint<'_>,
+    [x, y]: [usize; 2],
+    n: usize,
+    codes: &mut [[f32; TILE_PX / 2]; 2],
+    rows: [&mut [u8]; 2],
+) {
+    if paint.look.keep_colors || paint.look.strength < 1.0 {
+        let mut photo = [[0.0; TILE_PX / 2]; 2];
+        let [u, v] = &mut photo;
+        F::chroma(paint.source, y, x, &mut u[..n], &mut v[..n]);
+        if paint.look.keep_colors {
+            *codes = photo;
+        } else {
+            for (photo, codes) in photo.iter().zip(codes.iter_mut()) {
+                fade(photo, codes, paint.look.strength);
+            }
+        }
+    }
+    let [u, v] = codes;
+    F::put_chroma(rows, x, &u[..n], &v[..n]);
 }
 
 /// Values of the pixel `left` of `x`, which becomes the last one, and of `n_px` pixels from `x` on, cut to the bounds.

@@ -91,7 +91,7 @@ impl Cpu {
             shrink: geometry
                 .scales(own.0, own.1)
                 .then(|| Shrink::new(format, seen)),
-            grow: (painted != own).then(|| Grow::new(painted, own)),
+            grow: (painted != own).then(|| Grow::new(painted, format)),
             is_trunk: trunk.is_some(),
             description,
         })

@@ -176,7 +176,8 @@ mod tests {
                 window,
                 arrangement,
             };
-            let grow = Grow::new((window_width, window_height), (width, height));
+            let format = format(PixelFormat::Rgb, width, height);
+            let grow = Grow::new((window_width, window_height), &format);
             let wanted = grow.planes(&picture);
 
             let address = paint.as_ptr() as Address;
