@@ -67,8 +67,8 @@ pub struct StyleTransfer {
         blurb = "Index of the GPU, where the network runs on one (`impasto doctor` lists them)",
         minimum = 0, maximum = 255, default = 0, mutable_ready)]
     #[property(name = "max-in-flight", get, set, type = u32, member = max_in_flight, nick = "Max in flight",
-        blurb = "Frames that may be inside the element at once. 1: all cores work on one frame, and no frame waits for the next; n: cores work on several frames, which paints more of them in a second and adds n-1 frame times of latency: for files",
-        minimum = 1, maximum = 8, default = 1, mutable_ready)]
+        blurb = "Frames that may be inside the element at once. 1: all cores work on one frame, and no frame waits for the next; n: cores work on several frames, which paints more of them in a second and adds n-1 frame times of latency: for files, and for live streams that would lose frames otherwise",
+        minimum = 1, maximum = 8, default = 1, mutable_playing)]
     #[property(name = "stabilizer", get, set, type = Stabilizer, member = stabilizer, nick = "Stabilizer",
         blurb = "How the picture is kept steady: which paint of the frame before is kept, so that it does not flicker",
         builder(Stabilizer::default()).controllable().mutable_playing())]
@@ -277,7 +277,7 @@ impl BaseTransformImpl for StyleTransfer {
             gst::info!(CAT, imp = self, "quality=auto chose {quality}: {reason}");
         }
         self.warn(painter.take_remark());
-        self.note_frame_time(painter.engine().frame_time(), painter.info());
+        self.note_frame_time(painter.engine().frame_time(), &painter);
         *self.painter() = Some(painter);
         Ok(())
     }
@@ -562,7 +562,7 @@ impl StyleTransfer {
                 let change = painter.follow(&order, settings.look());
                 if matches!(change, Some(Change::Done(_))) {
                     self.warn(painter.take_remark());
-                    self.note_frame_time(painter.engine().frame_time(), painter.info());
+                    self.renew_latency(painter.engine().frame_time(), painter);
                 }
                 (order, change, painter.engine().describe())
             }
@@ -656,9 +656,9 @@ impl StyleTransfer {
     /// Keeps what the latency answer adds: the time of one frame, at most one frame duration, because a frame
     /// that takes longer delays the next, which no latency cures; and a frame duration for every further
     /// frame in flight.
-    fn note_frame_time(&self, time: std::time::Duration, info: &gst_video::VideoInfo) {
-        let (fps, nanos) = (info.fps(), time.as_nanos() as u64);
-        let n_waiting = u64::from(self.settings().max_in_flight) - 1;
+    fn note_frame_time(&self, time: std::time::Duration, painter: &Painter) {
+        let (fps, nanos) = (painter.info().fps(), time.as_nanos() as u64);
+        let n_waiting = painter.engine().max_in_flight() as u64 - 1;
         let latency = match (u64::try_from(fps.numer()), u64::try_from(fps.denom())) {
             (Ok(numer), Ok(denom)) if numer > 0 => {
                 let duration = 1_000_000_000 * denom / numer;
@@ -671,18 +671,20 @@ impl StyleTransfer {
 
     /// Tells the pipeline when frames have come to take much longer or shorter than the latency answer says.
     fn check_latency(&self) {
-        let told = self.latency.load(Ordering::Relaxed);
-        match self.painter().as_ref() {
-            Some(painter) => {
-                let stats = painter.engine().stats();
-                let median = engines::Stage::ALL
-                    .map(|stage| stats.times(stage).median)
-                    .iter()
-                    .sum();
-                self.note_frame_time(median, painter.info());
-            }
-            None => return,
+        if let Some(painter) = self.painter().as_ref() {
+            let stats = painter.engine().stats();
+            let median = engines::Stage::ALL
+                .map(|stage| stats.times(stage).median)
+                .iter()
+                .sum();
+            self.renew_latency(median, painter);
         }
+    }
+
+    /// The same for what a frame is known to take.
+    fn renew_latency(&self, time: std::time::Duration, painter: &Painter) {
+        let told = self.latency.load(Ordering::Relaxed);
+        self.note_frame_time(time, painter);
         let now = self.latency.load(Ordering::Relaxed);
         if now.abs_diff(told) * 5 <= told {
             // Small changes are not worth a new latency for the whole pipeline.

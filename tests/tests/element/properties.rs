@@ -68,7 +68,7 @@ const CASES: [Case; 12] = [
         name: "max-in-flight",
         default: "1",
         controllable: false,
-        while_playing: false,
+        while_playing: true,
     },
     Case {
         name: "stabilizer",
