@@ -1,6 +1,6 @@
 //! The pipeline in the middle: frames in, paintings out.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,9 @@ use crate::video::{chain, failure};
 /// Time over which that of frames is averaged.
 const WINDOW: Duration = Duration::from_millis(250);
 
+/// How old a frame may be when it comes.
+const ON_ITS_WAY: gst::ClockTime = gst::ClockTime::from_mseconds(300);
+
 /// Frames in, paintings out.
 pub struct Painter {
     pipeline: gst::Pipeline,
@@ -33,6 +36,9 @@ pub struct Painter {
     stats: Arc<Mutex<Option<gst::Structure>>>,
     /// How long after they came frames were painted, since somebody asked for it last.
     delay: Arc<Mutex<Spans>>,
+    /// When frames were taken again last, in nanoseconds: what came before is not shown any more.
+    awake_since: Arc<AtomicU64>,
+    time: Time,
     looked: Instant,
     /// Frames that had come by then.
     n_came: u64,
@@ -108,11 +114,13 @@ impl Painter {
         let exit = AppSink::builder().sync(false).max_buffers(1).build();
         let relay = painted.clone();
         let delay = Arc::<Mutex<Spans>>::default();
-        let (noted, clock) = (delay.clone(), time.clone());
+        let awake_since = Arc::<AtomicU64>::default();
+        let (noted, clock, since) = (delay.clone(), time.clone(), awake_since.clone());
         let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             if let Some(buffer) = sample.buffer_owned()
                 && let Some(pts) = buffer.pts()
+                && (pts + ON_ITS_WAY).nseconds() >= since.load(Ordering::Relaxed)
             {
                 note(&noted, clock.now().saturating_sub(pts).into());
                 relay.pass(buffer, pts);
@@ -140,6 +148,8 @@ impl Painter {
             pipeline,
             style,
             delay,
+            awake_since,
+            time: time.clone(),
             looked: Instant::now(),
             n_came: unpainted.n_passed(),
             has_changed,
@@ -227,18 +237,19 @@ impl Painter {
             return;
         }
         let way = pace.way();
-        if way.height == before.height {
-            // No other network is opened for that.
+        if !way.needs_opening(&before) {
             pace.arrive(now);
         }
+        let mut words = String::new();
+        if !way.follows {
+            words += ", steadied only where nothing moves";
+        }
+        if way.n_at_once > 1 {
+            words += ", two frames at once";
+        }
         eprintln!(
-            "painting {} lines high{}: a frame takes {:.0} ms",
+            "painting {} lines high{words}: a frame takes {:.0} ms",
             way.height,
-            if way.follows {
-                ""
-            } else {
-                ", steadied only where nothing moves"
-            },
             took.as_secs_f64() * 1000.0
         );
         self.paint(way);
@@ -254,6 +265,7 @@ impl Painter {
         };
         self.style.set_property_from_str("quality", quality.name());
         self.style.set_property("processing-size", height);
+        self.style.set_property("max-in-flight", way.n_at_once);
         if self.wanted.2 == Stabilizer::Auto {
             // What the element chooses, it chooses when it opens a network, and keeps.
             let stabilizer = match (way.follows, way.is_whole) {
@@ -285,6 +297,7 @@ impl Painter {
         let (_, height, stabilizer) = self.wanted;
         self.style.set_property_from_str("quality", quality.name());
         self.style.set_property("processing-size", height);
+        self.style.set_property("max-in-flight", 1_u32);
         self.style
             .set_property_from_str("stabilizer", stabilizer.name());
     }
@@ -294,6 +307,9 @@ impl Painter {
         if rests {
             self.unpainted.remove(&self.entrance);
         } else {
+            // One that stayed inside when nobody watched is not what is to be seen first.
+            let now = self.time.now().nseconds();
+            self.awake_since.store(now, Ordering::Relaxed);
             self.unpainted.add(self.entrance.clone());
         }
     }
@@ -339,7 +355,7 @@ fn pace((quality, height, stabilizer): (Quality, u32, Stabilizer), format: Forma
     ((quality, height) == (Quality::Auto, 0)).then(pace)
 }
 
-/// Notes how long an element that has one frame at a time works on each.
+/// Notes how long an element works until it gives a frame.
 fn watch(style: &gst::Element) -> anyhow::Result<Arc<Mutex<Spans>>> {
     let work = Arc::<Mutex<Spans>>::default();
     let began = Arc::<Mutex<Option<Instant>>>::default();
