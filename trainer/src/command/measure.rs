@@ -1,4 +1,4 @@
-//! `impasto-train measure`: figures of the shipped styles.
+//! `impasto-train measure`: figures of styles.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ const SHOWN_PX: u32 = 288;
 /// Photos that are used, at most.
 const N_PHOTOS: usize = 16;
 
-/// Measures the shipped styles on photos that they were not trained on.
+/// Measures the shipped styles, or others, on photos that they were not trained on.
 #[derive(Args, Debug)]
 pub struct Measure {
     /// List of the styles
@@ -37,6 +37,9 @@ pub struct Measure {
     /// Folder of the paintings that the list names
     #[arg(long, value_name = "DIR")]
     paintings: PathBuf,
+    /// Folder that `base` wrote, to measure what is there instead of the shipped styles
+    #[arg(long, value_name = "DIR")]
+    styles: Option<PathBuf>,
     /// Pictures to show every style on
     #[arg(long, num_args = 1.., value_name = "FILE", requires = "sheets")]
     show: Vec<PathBuf>,
@@ -55,15 +58,12 @@ impl Measure {
     /// Runs it: prints tables in Markdown, and writes sheets.
     ///
     /// # Errors
-    /// If something cannot be read, or a style of the list is not shipped.
+    /// If something cannot be read, or a style of the list is not there.
     pub fn run(self) -> anyhow::Result<()> {
         let gallery = Gallery::read(&self.gallery)?;
         let vgg = loss_network::open(self.vgg.as_deref())?;
         let photos = Photos::read_all(&self.photos)?.middles(SIDE_PX, N_PHOTOS);
-        let networks = Size::ALL
-            .map(shipped::network)
-            .into_iter()
-            .collect::<anyhow::Result<Vec<_>>>()?;
+        let networks = self.networks(&gallery)?;
         if self.mixes {
             return self.print_mixes(
                 &gallery,
@@ -97,6 +97,23 @@ impl Measure {
             }
         }
         Ok(())
+    }
+
+    fn networks(&self, gallery: &Gallery) -> anyhow::Result<Vec<Network>> {
+        let Some(folder) = &self.styles else {
+            return Size::ALL.into_iter().map(shipped::network).collect();
+        };
+        let names: Vec<&str> = gallery.styles.iter().map(|style| &*style.name).collect();
+        let networks = Size::ALL
+            .into_iter()
+            .filter_map(|size| shipped::network_in(folder, size, &names));
+        let networks: Vec<Network> = networks.collect::<anyhow::Result<_>>()?;
+        anyhow::ensure!(
+            !networks.is_empty(),
+            "{} holds none of fast.onnx, balanced.onnx, best.onnx; give the folder that `impasto-train base` wrote",
+            folder.display()
+        );
+        Ok(networks)
     }
 
     /// How far mixes of the first and second style of the list, the third and fourth and so on are from both, as the weights slide from one to the other.
@@ -144,7 +161,7 @@ impl Measure {
 /// The style of an entry.
 fn style<'a>(network: &'a Network, entry: &Entry) -> anyhow::Result<&'a Style> {
     let found = network.styles.iter().find(|style| style.name == entry.name);
-    found.with_context(|| format!("{} is in the list, but not shipped", entry.name))
+    found.with_context(|| format!("{} is in the list, but not among the styles", entry.name))
 }
 
 /// Every style of the list on every photo, and the photos.

@@ -2,12 +2,9 @@
 
 use crate::maps::Maps;
 
-/// Pixels after which it repeats, in both directions.
-const PERIOD: usize = 8;
-
-/// Mean square of the pattern: of the difference of the mean over all pixels at one place in 8x8 to the mean over all
-/// pixels, of each channel. Adds `share` times the gradient.
-pub(super) fn lattice(picture: &Maps, share: f32, gradient: &mut Maps) -> f64 {
+/// Mean square of the pattern that repeats after `PERIOD` pixels in both directions: of the difference of the mean over
+/// all pixels at one place of a block to the mean over all pixels, of each channel. Adds `share` times the gradient.
+pub(super) fn lattice<const PERIOD: usize>(picture: &Maps, share: f32, gradient: &mut Maps) -> f64 {
     let n = picture.n_channels;
     // Whole periods only, so that all places count alike.
     let [height, width] = [picture.height, picture.width].map(|side| side / PERIOD * PERIOD);
@@ -57,14 +54,14 @@ mod tests {
         let mut picture = Maps::zeros(32, 35, 3);
         let mut gradient = picture.zeros_like();
         picture.values.fill(0.7);
-        assert!(lattice(&picture, 1.0, &mut gradient) < 1e-10);
+        assert!(lattice::<8>(&picture, 1.0, &mut gradient) < 1e-10);
         for y in 0..32 {
             for x in 0..35 {
                 picture.values[(y * 35 + x) * 3] += if x % 2 == 0 { 0.1 } else { -0.1 };
             }
         }
         // One channel of three deviates by 0.1.
-        assert!((lattice(&picture, 1.0, &mut gradient) - 0.01 / 3.0).abs() < 1e-6);
+        assert!((lattice::<8>(&picture, 1.0, &mut gradient) - 0.01 / 3.0).abs() < 1e-6);
         assert!(gradient.pixel(0, 0)[0] > 0.0 && gradient.pixel(0, 1)[0] < 0.0);
         assert_eq!(gradient.pixel(0, 34), [0.0; 3]);
     }

@@ -3,7 +3,7 @@
 use super::{Run, Target, pattern};
 use crate::conv::Conv;
 use crate::maps::Maps;
-use crate::net::Gradients;
+use crate::net::{Gradients, PAD};
 use crate::perceptual::{Aim, Losses, Shares};
 use crate::photos::Photos;
 use crate::random::Random;
@@ -18,8 +18,16 @@ const MARGIN: usize = 40;
 const BORDER: usize = 4;
 /// Largest deviation of the noise in the second look.
 const NOISE: f32 = 4.0 / 255.0;
-/// Pixels of a side of the even picture.
-const EVEN: usize = 64;
+/// Even pictures of a sample.
+const N_EVEN: usize = 2;
+/// Pixels of a side of an even picture, of which those [`EVEN_BORDER`] from its border do not count.
+const EVEN: usize = 96;
+/// Pixels that a frame is padded by, see [`crate::net::PAD`].
+const EVEN_BORDER: usize = PAD;
+/// Deviation of its noise: that of a good camera.
+const EVEN_NOISE: f32 = 2.0 / 255.0;
+/// How much more a pattern counts there: it is some tenths of a code, made of the noise alone.
+const EVEN_SHARE: f32 = 1000.0;
 /// How much the identity's error counts.
 const LIKENESS: f32 = 40.0;
 
@@ -83,7 +91,7 @@ impl Sample<'_> {
         let painted = painted.crop(MARGIN, MARGIN, side, side);
         let mut gradient = painted.zeros_like();
         self.judge(&painted, &photo, random, &mut report, &mut gradient);
-        report.lattice += pattern::lattice(&painted, recipe.lattice, &mut gradient);
+        report.lattice += pattern::lattice::<8>(&painted, recipe.lattice, &mut gradient);
 
         let stability = recipe.stability[usize::from(!live)];
         if stability > 0.0 {
@@ -108,12 +116,19 @@ impl Sample<'_> {
         network.backward(self.convs, style, &trace, &by_seen, &mut gradients);
 
         if !live {
-            // An even picture is to be painted without a trace of the blocks. Live statistics of one mean nothing.
-            let even = even(random);
-            let (painted, trace) = network.forward(self.convs, style, &even, false);
-            let mut gradient = painted.zeros_like();
-            pattern::lattice(&painted, recipe.lattice, &mut gradient);
-            network.backward(self.convs, style, &trace, &gradient, &mut gradients);
+            // Even pictures are to be painted without a trace of the blocks. Live statistics of one mean nothing.
+            let share = EVEN_SHARE * recipe.lattice / N_EVEN as f32;
+            for _ in 0..N_EVEN {
+                let even = even(random);
+                let (painted, trace) = network.forward(self.convs, style, &even, false);
+                let inside = EVEN - 2 * EVEN_BORDER;
+                let painted = painted.crop(EVEN_BORDER, EVEN_BORDER, inside, inside);
+                let mut by_inside = painted.zeros_like();
+                pattern::lattice::<4>(&painted, share, &mut by_inside);
+                let mut gradient = even.zeros_like();
+                gradient.add_at(EVEN_BORDER, EVEN_BORDER, &by_inside);
+                network.backward(self.convs, style, &trace, &gradient, &mut gradients);
+            }
         }
         (report, gradients)
     }
@@ -174,10 +189,9 @@ fn disturb(picture: &mut Maps, random: &mut Random) {
 fn even(random: &mut Random) -> Maps {
     let mut picture = Maps::zeros(EVEN, EVEN, 3);
     let colour = [0; 3].map(|_| random.unit());
-    let deviation = 2.0 / 255.0 * random.unit();
     for pixel in picture.values.chunks_exact_mut(3) {
         for (value, colour) in pixel.iter_mut().zip(colour) {
-            *value = (colour + deviation * random.normal()).clamp(0.0, 1.0);
+            *value = (colour + EVEN_NOISE * random.normal()).clamp(0.0, 1.0);
         }
     }
     picture
