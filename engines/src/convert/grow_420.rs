@@ -2,7 +2,7 @@
 //! size, which is half the work of scaling red, green and blue to the frame's.
 //!
 //! All of it is sums with weights, so it comes to what [`write_bands()`](super::write_bands()) makes of the scaled picture, but
-//! where scaling goes beyond black and white: that is cut from luma, not from each of red, green and blue.
+//! where scaling goes beyond black and white: that is cut where codes end, which leave room for it, and not before.
 
 use std::cell::Cell;
 
@@ -108,17 +108,12 @@ impl Band<'_> {
             chroma_across.scale(blue, &mut wide_v[idx * n_samples..][..n_samples]);
         }
 
-        let (low, high) = paint.bounds;
-        let [black, white] = [paint.map.apply([low; 3])[0], paint.map.apply([high; 3])[0]];
         for y in first_y..end_y {
             let row = &mut luma_rows[(y - first_y) * strides[0]..];
             for x in (0..width).step_by(TILE_PX) {
                 let mut codes = [0.0; TILE_PX];
                 let codes = &mut codes[..TILE_PX.min(width - x)];
                 self.grow.down.sum(y, first, wide_luma, width, x, codes);
-                for code in &mut *codes {
-                    *code = code.max(black).min(white);
-                }
                 put_luma::<F>(paint, [x, y], codes, row);
             }
         }

@@ -371,7 +371,7 @@ impl Backend for TensorRt {
     ) -> Result<()> {
         self.cuda.bind()?;
         let stream = &self.cuda.going;
-        let (mut shown, map, (low, high)) = match done {
+        let (mut shown, map, mut bounds) = match done {
             Done::Painted(painted) => (
                 self.given(painted),
                 self.values.from_network,
@@ -397,12 +397,16 @@ impl Backend for TensorRt {
             // SAFETY: both were made in these sizes, and are used on this stream alone.
             unsafe { scaling.up.scale(&self.cuda, stream, shown, full)? };
             shown = full;
+            if self.format.pixels.packed().is_none() {
+                // What scaling adds beyond black and white is cut where codes end, as on the CPU.
+                bounds = (f32::NEG_INFINITY, f32::INFINITY);
+            }
         }
         let job = Download {
             shown,
             map,
-            low,
-            high,
+            low: bounds.0,
+            high: bounds.1,
             source: photo,
             target: match target.device() {
                 Some(bytes) => {
