@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
@@ -78,6 +79,31 @@ fn changes_lose_and_reorder_nothing() {
     });
     assert_eq!(changed.len(), 40);
     assert!(changed.is_sorted_by_key(|(time, _)| *time));
+}
+
+#[test]
+fn their_number_changes_while_they_are_inside() {
+    let n_changes = Arc::new(AtomicUsize::new(0));
+    let counted = n_changes.clone();
+    let long = line(1).replace("num-buffers=40", "num-buffers=1200");
+    let changed = frames(&long, move |n, paint| {
+        if n == 0 {
+            let counted = counted.clone();
+            paint.connect_notify(Some("active-engine"), move |_, _| {
+                counted.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        if n % 300 == 0 {
+            paint.set_property("max-in-flight", [2_u32, 5, 1, 3][n / 300]);
+        }
+    });
+    assert_eq!(changed.len(), 1200);
+    assert!(changed.is_sorted_by(|(a, _), (b, _)| a < b));
+    let n_changes = n_changes.load(Ordering::Relaxed);
+    assert!(
+        n_changes > 1,
+        "{n_changes} changes of four were made in time"
+    );
 }
 
 #[test]

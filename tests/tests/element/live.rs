@@ -61,6 +61,28 @@ fn a_live_pipeline_is_told_the_time_of_one_frame() {
 }
 
 #[test]
+fn a_live_pipeline_is_told_when_frames_begin_to_come_out_later() {
+    let (pipeline, element) = playing("videotestsrc is-live=true", "");
+    let src = element.static_pad("src").expect("a pad");
+    let (_, before, _) = latency(&src, false);
+    let bus = pipeline.bus().expect("a pipeline has a bus");
+    while bus.pop_filtered(&[gst::MessageType::Latency]).is_some() {}
+    element.set_property("max-in-flight", 2_u32);
+    let start = std::time::Instant::now();
+    let interval = gst::ClockTime::SECOND / 30;
+    while latency(&src, false).1 < before + interval / 2 {
+        let waited = start.elapsed().as_secs();
+        assert!(waited < SOON.seconds(), "{} still", latency(&src, false).1);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let told = bus.timed_pop_filtered(SOON, &[gst::MessageType::Latency]);
+    assert!(told.is_some(), "nobody told the pipeline");
+    pipeline
+        .set_state(gst::State::Null)
+        .expect("a pipeline that stops");
+}
+
+#[test]
 fn at_strength_zero_a_live_pipeline_waits_for_nothing() {
     let (pipeline, element) = playing("videotestsrc is-live=true", "strength=0");
     let (sink, src) = (
