@@ -24,7 +24,7 @@ pub(crate) struct Grow {
     pub(super) across: Taps,
     pub(super) down: Taps,
     /// The same for chroma, where the frame has samples of its own.
-    pub(super) chroma: Option<[Taps; 2]>,
+    chroma: Option<[Taps; 2]>,
     /// Width in pixels before and after, and height after.
     pub(super) from_width: usize,
     pub(super) width: usize,
@@ -77,10 +77,16 @@ impl Grow {
         paint: &Paint<'_>,
         target: &mut FrameMut<'_>,
     ) {
-        match target.format().pixels {
-            PixelFormat::Nv12 => grow_420::write::<Nv12>(self, picture, bounds, paint, target),
-            PixelFormat::I420 => grow_420::write::<I420>(self, picture, bounds, paint, target),
-            PixelFormat::P010 => grow_420::write::<P010>(self, picture, bounds, paint, target),
+        match (&self.chroma, target.format().pixels) {
+            (Some(chroma), PixelFormat::Nv12) => {
+                grow_420::write::<Nv12>(self, chroma, picture, bounds, paint, target);
+            }
+            (Some(chroma), PixelFormat::I420) => {
+                grow_420::write::<I420>(self, chroma, picture, bounds, paint, target);
+            }
+            (Some(chroma), PixelFormat::P010) => {
+                grow_420::write::<P010>(self, chroma, picture, bounds, paint, target);
+            }
             _ => write_bands(self.bands(picture, bounds), paint, target),
         }
     }

@@ -24,15 +24,15 @@ thread_local! {
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// [`Grow::write()`] of frames of chroma format `F`, for whose chroma `grow` has taps.
+/// [`Grow::write()`] of frames of chroma format `F`, with the taps of chroma across and down.
 pub(super) fn write<F: Chroma420>(
     grow: &Grow,
+    chroma: &[Taps; 2],
     picture: &impl Pixels,
     bounds: Option<(f32, f32)>,
     paint: &Paint<'_>,
     target: &mut FrameMut<'_>,
 ) {
-    let Some(chroma) = &grow.chroma else { return };
     let height = target.format().height;
     let strides = target.planes().each_ref().map(|plane| plane.stride_bytes);
     let bands = bands_420(target, N_ROWS).enumerate();
