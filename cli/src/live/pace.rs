@@ -48,7 +48,7 @@ pub struct Way {
     pub is_whole: bool,
     /// Whether what moves takes its paint along; otherwise only what stands still keeps it.
     pub follows: bool,
-    /// Frames that are worked on at the same time, each of which comes out so many frames later.
+    /// Frames that are worked on at the same time; each comes out when the last of them has come.
     pub n_at_once: u32,
 }
 
@@ -319,9 +319,8 @@ mod tests {
             [network, following, self.rest].map(|part| part * self.load * at_once(way))
         }
 
-        /// Paints for so long and gives the heights it came to, those without following negative, those of
-        /// two at once beyond 10,000, and the tenths of a second
-        /// that each took.
+        /// Paints for so long and gives the heights it came to, those without following negative, those of two at once
+        /// beyond 10,000, and the tenths of a second that each took.
         fn run(&mut self, seconds: f64) -> Vec<(i32, u32)> {
             let start = self.now;
             let mut changes = Vec::new();

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use super::read::{Rows, Shown};
 use super::samples::{Chroma420, I420, Nv12, P010, unpack};
-use super::taps::{Filter, Site, Taps};
+use super::taps::{Filter, Site, Taps, add};
 use super::{PictureMut, TILE_PX, read};
 use crate::frame::{FrameFormat, PixelFormat};
 
@@ -111,7 +111,7 @@ impl Shrunk<'_> {
                 for (y, codes) in rows.into_iter().zip(&mut codes) {
                     F::luma(frame, y, idx * TILE_PX, &mut codes[..sums.len()]);
                 }
-                add(&codes, weights, i == 0, sums);
+                add(codes.each_ref().map(|row| &row[..]), weights, i == 0, sums);
             }
         }
         let n_samples = width.div_ceil(2);
@@ -125,8 +125,18 @@ impl Shrunk<'_> {
                 for ((y, u), v) in rows.into_iter().zip(&mut u_codes).zip(&mut v_codes) {
                     F::chroma(frame, y, idx * TILE_PX, &mut u[..n], &mut v[..n]);
                 }
-                add(&u_codes, weights, i == 0, u_sums);
-                add(&v_codes, weights, i == 0, v_sums);
+                add(
+                    u_codes.each_ref().map(|row| &row[..]),
+                    weights,
+                    i == 0,
+                    u_sums,
+                );
+                add(
+                    v_codes.each_ref().map(|row| &row[..]),
+                    weights,
+                    i == 0,
+                    v_sums,
+                );
             }
         }
     }
@@ -150,25 +160,9 @@ impl Shrunk<'_> {
                     unpack::<BYTES, RED>(pixels, codes.each_mut().map(|codes| &mut codes[row_idx]));
                 }
                 for (codes, sums) in codes.iter().zip([red, green, blue]) {
-                    add(codes, weights, i == 0, sums);
+                    add(codes.each_ref().map(|row| &row[..]), weights, i == 0, sums);
                 }
             }
-        }
-    }
-}
-
-/// Adds four weighted rows to sums, or makes the sums of them.
-#[inline(always)]
-fn add(codes: &[[f32; TILE_PX]; 4], [wa, wb, wc, wd]: [f32; 4], is_first: bool, sums: &mut [f32]) {
-    let [a, b, c, d] = codes;
-    let values = sums.iter_mut().zip(a).zip(b).zip(c).zip(d);
-    if is_first {
-        for ((((sum, a), b), c), d) in values {
-            *sum = (wa * a + wb * b) + (wc * c + wd * d);
-        }
-    } else {
-        for ((((sum, a), b), c), d) in values {
-            *sum += (wa * a + wb * b) + (wc * c + wd * d);
         }
     }
 }

@@ -238,19 +238,14 @@ impl Taps {
         out: &mut [f32],
     ) {
         let n = out.len();
-        for (i, (pixels, [wa, wb, wc, wd])) in self.of_pixel(idx).enumerate() {
+        for (i, (pixels, weights)) in self.of_pixel(idx).enumerate() {
             let starts = pixels.map(|px| (px - first) * width + x);
-            let [a, b, c, d] = starts.map(|start| &rows[start..][..n]);
-            let values = out.iter_mut().zip(a).zip(b).zip(c).zip(d);
-            if i == 0 {
-                for ((((out, a), b), c), d) in values {
-                    *out = (wa * a + wb * b) + (wc * c + wd * d);
-                }
-            } else {
-                for ((((out, a), b), c), d) in values {
-                    *out += (wa * a + wb * b) + (wc * c + wd * d);
-                }
-            }
+            add(
+                starts.map(|start| &rows[start..][..n]),
+                weights,
+                i == 0,
+                out,
+            );
         }
     }
 
@@ -310,6 +305,26 @@ impl Taps {
                     *out = sum(std::array::from_fn(|i| sums[i] + sums[i + 4]));
                 }
             }
+        }
+    }
+}
+
+/// Adds four weighted rows to sums, or makes the sums of them.
+#[inline(always)]
+pub(crate) fn add(
+    [a, b, c, d]: [&[f32]; 4],
+    [wa, wb, wc, wd]: [f32; 4],
+    is_first: bool,
+    sums: &mut [f32],
+) {
+    let values = sums.iter_mut().zip(a).zip(b).zip(c).zip(d);
+    if is_first {
+        for ((((sum, a), b), c), d) in values {
+            *sum = (wa * a + wb * b) + (wc * c + wd * d);
+        }
+    } else {
+        for ((((sum, a), b), c), d) in values {
+            *sum += (wa * a + wb * b) + (wc * c + wd * d);
         }
     }
 }
