@@ -79,7 +79,7 @@ pub struct NetworkArgs {
     pub quality: Quality,
 
     /// Number format of the network: `f32`, `half` (bfloat16 or float16, whichever the processor has), or
-    /// `auto`: half where it gives the same picture
+    /// `auto`: half where it gives the same picture sooner
     #[arg(long, value_name = "FORMAT", default_value_t = Precision::default(), value_parser = precision())]
     pub precision: Precision,
 }

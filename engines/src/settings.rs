@@ -28,7 +28,7 @@ pub enum Place {
     /// The processor, until the way through a GPU has been shown on one.
     #[default]
     Auto,
-    /// The processor, by OpenVINO.
+    /// The processor.
     Cpu,
     /// An NVIDIA GPU, by TensorRT.
     TensorRt,
@@ -37,7 +37,7 @@ pub enum Place {
 /// Number format in which the network computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// Half where the processor has it and a built-in picture agrees with `f32` to 40 dB.
+    /// Half where the processor is faster in it and a built-in picture agrees with `f32` to 40 dB.
     #[default]
     Auto,
     /// 32 bit floating point.

@@ -9,7 +9,7 @@ macro_rules! vectorise {
     ($work:expr) => {{
         struct Once;
         let once = Once;
-        pulp::Arch::new().dispatch(
+        crate::simd::dispatch(
             #[inline(always)]
             move || {
                 let _once = once;
@@ -20,3 +20,16 @@ macro_rules! vectorise {
 }
 
 pub(crate) use vectorise;
+
+/// Does work in vectors of at most eight f32, the widest of them that this processor has: what is worked on here in
+/// eights gains nothing from wider ones.
+#[inline(always)]
+pub(crate) fn dispatch<W: pulp::WithSimd>(work: W) -> W::Output {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return match pulp::x86::V3::try_new() {
+        Some(simd) => pulp::Simd::vectorize(simd, work),
+        None => pulp::Simd::vectorize(pulp::Scalar, work),
+    };
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    pulp::Arch::new().dispatch(work)
+}

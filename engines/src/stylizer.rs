@@ -341,8 +341,9 @@ where
                 stats.note(Stage::Upload, start.elapsed() - slot.followed);
                 Ok::<_, Error>(())
             })?;
+            let started = Instant::now();
             backend.infer(slot_idx, &slot.input, &mut slot.painted)?;
-            slot.started = Some(Instant::now());
+            slot.started = Some(started);
         }
         if let Some(this) = this {
             self.repeats.submit(this);

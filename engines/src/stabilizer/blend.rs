@@ -18,7 +18,7 @@ use super::row::{gradient, greater, lesser, range_of, sharpen};
 use super::segments::{SEGMENT, Segments, ramp};
 use super::sharpening::Sharpening;
 use super::warp::{Columns, Places, Warp};
-use crate::simd::vectorise;
+use crate::simd::{dispatch, vectorise};
 
 /// History may go beyond the range of the nine pixels about it by this share of white.
 pub(crate) const MARGIN: f32 = 0.04 * History::WHITE;
@@ -95,7 +95,7 @@ impl Blender {
             .enumerate()
             .for_each(|(band_idx, band)| {
                 let found = with_rows(width, |rows| {
-                    pulp::Arch::new().dispatch(Band {
+                    dispatch(Band {
                         work: &work,
                         rows,
                         first: band_idx * band_rows,

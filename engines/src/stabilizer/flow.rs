@@ -6,6 +6,7 @@
 //! variational refinement, a patch starts from the best of several motions: those found for the coarser patches around
 //! it and for its neighbours.
 
+use crate::simd::dispatch;
 use pulp::{Simd, WithSimd};
 
 use super::octet::Octet;
@@ -50,9 +51,8 @@ impl Search {
     /// Flow from `from` to `to` at level `finest` of their pyramids, in pixels of that level.
     pub(crate) fn find(&mut self, from: &Pyramid, to: &Pyramid, finest: usize, flow: &mut Flow) {
         self.coarse.n_columns = 0;
-        let arch = pulp::Arch::new();
         for (from, to) in from.levels.iter().zip(&to.levels).skip(finest).rev() {
-            arch.dispatch(Pass {
+            dispatch(Pass {
                 from,
                 to,
                 coarse: &self.coarse,
@@ -60,7 +60,7 @@ impl Search {
             });
             std::mem::swap(&mut self.coarse, &mut self.fine);
         }
-        arch.dispatch(Spread {
+        dispatch(Spread {
             from: &from.levels[finest],
             to: &to.levels[finest],
             patches: &self.coarse,

@@ -49,7 +49,7 @@ pub enum Engine {
     )]
     Auto,
     /// The processor.
-    #[enum_value(name = "The processor, by OpenVINO", nick = "cpu")]
+    #[enum_value(name = "The processor", nick = "cpu")]
     Cpu,
     /// An NVIDIA GPU.
     #[enum_value(
@@ -65,10 +65,10 @@ pub enum Engine {
 #[enum_type(name = "GstStyleTransferPrecision")]
 #[non_exhaustive]
 pub enum Precision {
-    /// Half where it agrees with `f32`.
+    /// Half where it is faster and agrees with `f32`.
     #[default]
     #[enum_value(
-        name = "Half where the processor has it and it agrees with f32 to 40 dB",
+        name = "Half where the processor is faster in it and it agrees with f32 to 40 dB",
         nick = "auto"
     )]
     Auto,

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::network::Way;
 use super::session::{Plan, Session, Tensor};
 use super::{measure, probe};
 use crate::error::Result;
 use crate::frame::FrameFormat;
 use crate::geometry::Geometry;
 use crate::model::Model;
-use crate::settings::Settings;
+use crate::settings::{Precision, Settings};
 
 /// The whole network of a style on OpenVINO, at the padded size and in the precision that an engine would use.
 pub struct NetworkAlone {
@@ -27,27 +28,24 @@ impl NetworkAlone {
             format.height,
             settings.processing_size,
         )?;
-        let precision = measure::precision(model, &convention, settings.precision)?;
+        let way = match measure::way(model, &convention, settings.precision)? {
+            Way::Own => Way::Runtime(Precision::F32),
+            way @ Way::Runtime(_) => way,
+        };
         let size = (geometry.padded_width, geometry.padded_height);
         let plan = Plan {
             trunk: None,
             size,
-            precision,
+            way,
             n_slots: 1,
         };
         let session = Session::open(model, &convention, &plan)?;
-        let runtime = probe()?;
+        let [runtime, format] = way.words(&probe()?);
         let mut network = Self {
             input: session.alloc_input()?,
             painted: session.alloc_painted()?,
             session,
-            description: format!(
-                "cpu: {}, {}, {}x{}",
-                runtime.name(),
-                precision.hint(&runtime),
-                size.0,
-                size.1
-            ),
+            description: format!("cpu: {runtime}, {format}, {}x{}", size.0, size.1),
         };
         network.run()?;
         Ok(network)

@@ -1,28 +1,35 @@
-//! What only running a network can tell: value ranges, alignment, and whether half precision is safe.
-//!
-//! The test picture is made by code: gradients, edges and grain, so that every kind of layer has work.
+//! What only running a network can tell: value ranges, alignment, whether half precision is safe, and which way is the
+//! fastest.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use super::network::Way;
+use super::own::Own;
 use super::runtime::{core, failed, probe};
-use super::session::{Plan, Session, reshape};
-use crate::convert::{self, Arrangement, PictureMut, Rows};
+use super::session::reshape;
+use super::trial::{TEST_SIZE, Trial};
+use crate::convert::Arrangement;
 use crate::error::{Error, Result};
-use crate::geometry::Window;
-use crate::model::{Channels, Convention, Known, Layout, Model, Origin, Size, ValueRange};
+use crate::model::{Convention, Known, Layout, Model, Origin, Size, ValueRange};
 use crate::settings::{Precision, Settings};
-
-/// Sides in pixels of the test picture for networks of any size.
-const TEST_SIZE: (usize, usize) = (192, 128);
+use crate::trunk;
 
 /// Half precision is used where it agrees with f32 at least this well (peak signal to noise).
 const HALF_AGREES_DB: f64 = 40.0;
+/// What another way has to take at most, as part of the time of our own code, and half precision of f32's: some processors
+/// know the format, and are half as fast in it.
+const PAYS: f64 = 0.9;
+/// Time that finding out what is fastest takes, and pictures that it takes each way at least.
+const TIMED: Duration = Duration::from_millis(40);
+const N_TIMED: usize = 3;
 
 /// What was measured, by the hash of the network's file and convention, for the life of the process.
-static HALF_DB: LazyLock<Mutex<HashMap<u64, f64>>> = LazyLock::new(Mutex::default);
+static HALF_AGREES: LazyLock<Mutex<HashMap<u64, bool>>> = LazyLock::new(Mutex::default);
+static TIMES: LazyLock<Mutex<HashMap<u64, Times>>> = LazyLock::new(Mutex::default);
 static MEASURED: LazyLock<Mutex<HashMap<u64, Convention>>> = LazyLock::new(Mutex::default);
 
 /// The convention of a network with nothing left open.
@@ -70,49 +77,115 @@ pub(crate) fn measure(model: &Model) -> Result<Convention> {
 /// Measures all that opening a network with these settings will ask for.
 pub(crate) fn prepare(model: &Model, settings: &Settings) -> Result<()> {
     let convention = measure(model)?;
-    precision(model, &convention, settings.precision)?;
+    way(model, &convention, settings.precision)?;
     Ok(())
 }
 
-/// Settles `auto`.
+/// Settles how a network is run.
 ///
 /// # Errors
 /// [`Error::Setting`] if half precision is asked for on a processor that has none.
-pub(super) fn precision(
-    model: &Model,
-    convention: &Convention,
-    asked: Precision,
-) -> Result<Precision> {
+pub(super) fn way(model: &Model, convention: &Convention, asked: Precision) -> Result<Way> {
     let half = probe()?.half;
     match (asked, half) {
-        (Precision::F32, _) | (Precision::Auto, None) => Ok(Precision::F32),
-        (Precision::Half, Some(_)) => Ok(Precision::Half),
+        (Precision::Half, Some(_)) => Ok(Way::Runtime(Precision::Half)),
         (Precision::Half, None) => Err(Error::Setting {
             name: "precision",
             found: "half".to_owned(),
             wanted: "f32 or auto, because this processor computes neither bf16 nor f16",
         }),
-        (Precision::Auto, Some(_)) => Ok(match half_db(model, convention)? {
-            db if db >= HALF_AGREES_DB => Precision::Half,
-            _ => Precision::F32,
-        }),
+        (Precision::F32, _) => Ok(times(model, convention)?.exact()),
+        (Precision::Auto, _) => {
+            let times = times(model, convention)?;
+            Ok(if times.half_pays() && half_agrees(model, convention)? {
+                Way::Runtime(Precision::Half)
+            } else {
+                times.exact()
+            })
+        }
     }
 }
 
-/// How well half precision agrees with f32 on the test picture.
-fn half_db(model: &Model, convention: &Convention) -> Result<f64> {
+/// Whether half precision gives the same picture as f32.
+fn half_agrees(model: &Model, convention: &Convention) -> Result<bool> {
     let key = key(model);
     // Held while measuring: whoever asks for the same meanwhile waits for it.
-    let mut known = HALF_DB.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(&db) = known.get(&key) {
-        return Ok(db);
+    let mut known = HALF_AGREES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(&agrees) = known.get(&key) {
+        return Ok(agrees);
     }
     let (input_range, output_range) = convention.ranges();
-    let exact = run(model, convention, input_range, Precision::F32)?;
-    let half = run(model, convention, input_range, Precision::Half)?;
-    let db = psnr_db(&exact, &half, output_range);
-    known.insert(key, db);
-    Ok(db)
+    let trial = |precision| {
+        let way = Way::Runtime(precision);
+        Trial::open(model, convention, None, input_range, way)
+    };
+    let (mut exact, mut half) = (trial(Precision::F32)?, trial(Precision::Half)?);
+    let db = psnr_db(exact.paint()?, half.paint()?, output_range);
+    let agrees = db >= HALF_AGREES_DB;
+    known.insert(key, agrees);
+    Ok(agrees)
+}
+
+/// What painting the test picture takes each way, in seconds, or infinity where it cannot go.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    own: f64,
+    exact: f64,
+    half: f64,
+}
+
+impl Times {
+    /// The better way in f32.
+    fn exact(self) -> Way {
+        if self.exact <= PAYS * self.own {
+            Way::Runtime(Precision::F32)
+        } else {
+            Way::Own
+        }
+    }
+
+    fn half_pays(self) -> bool {
+        self.half.is_finite() && self.half <= PAYS * self.own.min(self.exact)
+    }
+}
+
+/// Finds out what each way takes, each at its fastest, in turns so that what else goes on counts for all.
+fn times(model: &Model, convention: &Convention) -> Result<Times> {
+    let key = kind(model);
+    let mut known = TIMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(&times) = known.get(&key) {
+        return Ok(times);
+    }
+    let trunk = trunk::cut(&model.bytes).filter(|_| convention.size.value == Size::Any);
+    let has_own = trunk
+        .as_ref()
+        .is_some_and(|trunk| Own::of(trunk, TEST_SIZE).is_some());
+    let ways = [
+        has_own.then_some(Way::Own),
+        Some(Way::Runtime(Precision::F32)),
+        probe()?.half.map(|_| Way::Runtime(Precision::Half)),
+    ];
+    let mut fastest = [f64::INFINITY; 3];
+    if ways.iter().flatten().count() > 1 {
+        let (input_range, _) = convention.ranges();
+        let trial = |way| Trial::open(model, convention, trunk.as_ref(), input_range, way);
+        let mut trials = ways.map(|way| way.map(trial).transpose());
+        let start = Instant::now();
+        let mut n = 0;
+        while n < N_TIMED || start.elapsed() < TIMED {
+            for (trial, fastest) in trials.iter_mut().zip(&mut fastest) {
+                let Ok(Some(trial)) = trial else { continue };
+                let start = Instant::now();
+                trial.paint()?;
+                *fastest = start.elapsed().as_secs_f64().min(*fastest);
+            }
+            n += 1;
+        }
+    }
+    let [own, exact, half] = fastest;
+    let times = Times { own, exact, half };
+    known.insert(key, times);
+    Ok(times)
 }
 
 fn psnr_db(exact: &[f32], found: &[f32], range: ValueRange) -> f64 {
@@ -192,7 +265,10 @@ fn output_range(model: &Model, convention: &Convention) -> Result<ValueRange> {
     let fed = convention
         .input_range
         .map_or(ValueRange::Byte, |known| known.value);
-    let mut values = run(model, convention, fed, Precision::F32)?;
+    let way = Way::Runtime(Precision::F32);
+    let mut values = Trial::open(model, convention, None, fed, way)?
+        .paint()?
+        .to_vec();
     values.sort_unstable_by(f32::total_cmp);
     let at = |share: f64| values[((values.len() - 1) as f64 * share) as usize];
     let (low, high) = (at(0.02), at(0.98));
@@ -203,100 +279,14 @@ fn output_range(model: &Model, convention: &Convention) -> Result<ValueRange> {
     })
 }
 
-/// Runs the network on the test picture.
-fn run(
-    model: &Model,
-    convention: &Convention,
-    input_range: ValueRange,
-    precision: Precision,
-) -> Result<Vec<f32>> {
-    let (width, height) = match convention.size.value {
-        Size::Fixed(width, height) => (width, height),
-        Size::Any => {
-            let align = convention.align.map_or(1, |known| known.value).max(1);
-            (
-                TEST_SIZE.0.next_multiple_of(align),
-                TEST_SIZE.1.next_multiple_of(align),
-            )
-        }
+/// The same for all networks of the same layers, as far as that is known: they take the same time.
+fn kind(model: &Model) -> u64 {
+    let (Some(family), Some(quality)) = (model.metadata("family"), model.quality()) else {
+        return key(model);
     };
-    let mut session = Session::open(
-        model,
-        convention,
-        &Plan {
-            trunk: None,
-            size: (width, height),
-            precision,
-            n_slots: 1,
-        },
-    )?;
-    let (mut input, mut painted) = (session.alloc_input()?, session.alloc_painted()?);
-    let (low, high) = input_range.bounds();
-    let scene = TestScene {
-        width,
-        height,
-        low,
-        high,
-        channels: convention.channels.value,
-    };
-    let (arrangement, data) = (session.input_arrangement(), input.values_mut()?);
-    let window = Window {
-        left: 0,
-        top: 0,
-        width,
-        height,
-    };
-    convert::read(
-        &scene,
-        &mut PictureMut {
-            data,
-            width,
-            height,
-            window,
-            arrangement,
-        },
-    );
-    session.infer(0, &input, &mut painted)?;
-    session.wait(0)?;
-    Ok(painted.values()?.to_vec())
-}
-
-/// The test picture as a network is fed it.
-struct TestScene {
-    width: usize,
-    height: usize,
-    /// Values of black and white.
-    low: f32,
-    high: f32,
-    channels: Channels,
-}
-
-impl Rows for TestScene {
-    fn fill(&self, y: usize, out: [&mut [f32]; 3]) {
-        let [first, second, third] = out;
-        for (x, ((first, second), third)) in first.iter_mut().zip(second).zip(third).enumerate() {
-            let pixel = test_pixel(x as f32 / self.width as f32, y as f32 / self.height as f32);
-            let [red, green, blue] = pixel.map(|value| self.low + value * (self.high - self.low));
-            (*first, *second, *third) = match self.channels {
-                Channels::Rgb => (red, green, blue),
-                Channels::Bgr => (blue, green, red),
-            };
-        }
-    }
-}
-
-/// Red, green and blue, 0..1, of the test picture at a place in 0..1.
-fn test_pixel(x: f32, y: f32) -> [f32; 3] {
-    let (dx, dy) = (x - 0.6, y - 0.45);
-    let disc = if dx * dx + dy * dy < 0.05 { 0.35 } else { 0.0 };
-    let stripes = if (x * 11.0).fract() < 0.5 { 0.12 } else { 0.0 };
-    let grain = 0.08 * ((x * 1271.0).sin() * (y * 913.0).cos() * 43.7).fract();
-    [
-        x * 0.7 + disc + grain,
-        y * 0.6 + stripes + grain,
-        0.8 - 0.5 * x * y - disc + stripes,
-    ]
-    .map(|value| value.clamp(0.0, 1.0))
+    let mut hasher = DefaultHasher::new();
+    (family, quality.name()).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn key(model: &Model) -> u64 {
@@ -309,6 +299,29 @@ fn key(model: &Model) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_way_has_to_be_clearly_faster_than_those_before_it() {
+        let no = f64::INFINITY;
+        let runtime = Way::Runtime(Precision::F32);
+        for (own, exact, half, wanted, pays) in [
+            (no, no, no, runtime, false),
+            (no, 2.0, no, runtime, false),
+            (no, 2.0, 1.0, runtime, true),
+            (no, 2.0, 3.9, runtime, false),
+            (2.0, 1.9, no, Way::Own, false),
+            (2.0, 1.7, no, runtime, false),
+            (2.0, 4.0, 1.9, Way::Own, false),
+            (2.0, 4.0, 1.7, Way::Own, true),
+        ] {
+            let times = Times { own, exact, half };
+            assert_eq!(
+                (times.exact(), times.half_pays()),
+                (wanted, pays),
+                "{times:?}"
+            );
+        }
+    }
 
     #[test]
     fn agreement_is_measured_in_db_and_nan_never_agrees() {

@@ -1,10 +1,14 @@
-//! The CPU backend: networks run on OpenVINO, the other stages are this crate's own definitions.
+//! The CPU backend: networks run on OpenVINO, or by our own code where that is faster; the other stages are this crate's
+//! own definitions.
 
 mod alone;
 mod measure;
+mod network;
+mod own;
 mod runtime;
 mod session;
 mod steady;
+mod trial;
 
 pub use alone::NetworkAlone;
 pub(crate) use measure::{measure, prepare};
@@ -22,13 +26,14 @@ use crate::model::Model;
 use crate::settings::{Look, Settings};
 use crate::stabilizer::{History, Light, Motion, Painted, Task};
 use crate::trunk;
+use network::Network;
 use rayon::iter::ParallelIterator;
-use session::{Plan, Session, Tensor};
+use session::{Plan, Tensor};
 use steady::{Past, Steady};
 
-/// A network on OpenVINO with all that brings frames to it and back.
+/// A network with all that brings frames to it and back.
 pub(crate) struct Cpu {
-    session: Session,
+    network: Network,
     geometry: Geometry,
     values: Values,
     steady: Steady,
@@ -58,33 +63,30 @@ impl Cpu {
             geometry.padded_width,
             geometry.padded_height,
         )?;
-        let precision = measure::precision(model, &convention, settings.precision)?;
+        let way = measure::way(model, &convention, settings.precision)?;
         let size = (geometry.padded_width, geometry.padded_height);
         // A trunk spares the runtime work that upload and download do on the way.
         let trunk = trunk::of(model, &geometry);
         let plan = Plan {
             trunk: trunk.as_ref(),
             size,
-            precision,
+            way,
             n_slots,
         };
-        let session = Session::open(model, &convention, &plan)?;
-        let (painted_width, painted_height) = session.painted_size();
+        let network = Network::open(model, &convention, plan)?;
+        let (painted_width, painted_height) = network.painted_size();
         let size_of = |window: Window| (window.width, window.height);
         let (own, seen) = ((format.width, format.height), size_of(geometry.window));
-        let painted = size_of(geometry.painted_window(session.painted_size()));
-        let runtime = probe()?;
+        let painted = size_of(geometry.painted_window(network.painted_size()));
+        let [runtime, number_format] = network.way().words(&probe()?);
         let size = match model.quality() {
             Some(quality) => format!("{quality}, "),
             None => String::new(),
         };
-        let description = format!(
-            "cpu: {}, {size}{}, {painted_width}x{painted_height}",
-            runtime.name(),
-            precision.hint(&runtime)
-        );
+        let description =
+            format!("cpu: {runtime}, {size}{number_format}, {painted_width}x{painted_height}");
         Ok(Self {
-            session,
+            network,
             geometry,
             values: Values::new(format, &convention, trunk.as_ref()),
             steady: Steady::new(format, settings.frame_interval),
@@ -99,7 +101,7 @@ impl Cpu {
 
     /// The window of the network's output.
     fn painted_window(&self) -> Window {
-        self.geometry.painted_window(self.session.painted_size())
+        self.geometry.painted_window(self.network.painted_size())
     }
 }
 
@@ -117,11 +119,11 @@ impl Backend for Cpu {
     }
 
     fn alloc_input(&mut self) -> Result<Tensor> {
-        self.session.alloc_input()
+        self.network.alloc_input()
     }
 
     fn alloc_painted(&mut self) -> Result<Tensor> {
-        self.session.alloc_painted()
+        self.network.alloc_painted()
     }
 
     fn alloc_motion(&mut self) -> Result<Motion> {
@@ -152,7 +154,7 @@ impl Backend for Cpu {
             padded_height: height,
             window,
         } = self.geometry;
-        let (data, arrangement) = (input.values_mut()?, self.session.input_arrangement());
+        let (data, arrangement) = (input.values_mut()?, self.network.input_arrangement());
         let mut picture = PictureMut {
             data,
             width,
@@ -170,11 +172,11 @@ impl Backend for Cpu {
     }
 
     fn infer(&mut self, slot_idx: usize, input: &Tensor, painted: &mut Tensor) -> Result<()> {
-        self.session.infer(slot_idx, input, painted)
+        self.network.infer(slot_idx, input, painted)
     }
 
     fn wait(&mut self, slot_idx: usize) -> Result<()> {
-        self.session.wait(slot_idx)
+        self.network.wait(slot_idx)
     }
 
     fn blend<'a>(
@@ -183,7 +185,7 @@ impl Backend for Cpu {
         motion: Option<&'a Motion>,
     ) -> Result<Done<'a, Self>> {
         let window = self.painted_window();
-        let painted = painted_of(tensor, &self.session, window, &self.values)?;
+        let painted = painted_of(tensor, &self.network, window, &self.values)?;
         if let Some(motion) = self.steady.still(&painted, motion) {
             return Ok(Done::Held((tensor, motion)));
         }
@@ -215,7 +217,7 @@ impl Backend for Cpu {
         target: &mut FrameMut<'_>,
     ) -> Result<()> {
         let Self {
-            session,
+            network,
             geometry,
             values,
             steady,
@@ -223,7 +225,7 @@ impl Backend for Cpu {
             is_trunk,
             ..
         } = self;
-        let window = geometry.painted_window(session.painted_size());
+        let window = geometry.painted_window(network.painted_size());
         let mut paint = Paint {
             map: &values.from_history,
             bounds: (0.0, History::WHITE),
@@ -233,14 +235,14 @@ impl Backend for Cpu {
         match done {
             Done::Painted(painted) => {
                 (paint.map, paint.bounds) = (&values.from_network, values.bounds);
-                let picture = picture_of(painted, session, window)?;
+                let picture = picture_of(painted, network, window)?;
                 let bounds = is_trunk.then_some(values.bounds);
                 write(&picture, bounds, grow.as_ref(), &paint, target);
                 return Ok(());
             }
             Done::Blended => {}
             Done::Held((painted, motion)) => {
-                let painted = painted_of(painted, session, window, values)?;
+                let painted = painted_of(painted, network, window, values)?;
                 let bands = steady.hold(&painted, motion);
                 if grow.is_none() {
                     convert::write_bands(bands, &paint, target);
@@ -259,26 +261,26 @@ impl Backend for Cpu {
 }
 
 /// What the network gave, as the rest sees it.
-fn picture_of<'a>(painted: &'a Tensor, session: &Session, window: Window) -> Result<Picture<'a>> {
-    let (width, height) = session.painted_size();
+fn picture_of<'a>(painted: &'a Tensor, network: &Network, window: Window) -> Result<Picture<'a>> {
+    let (width, height) = network.painted_size();
     Ok(Picture {
         data: painted.values()?,
         width,
         height,
         window,
-        arrangement: session.painted_arrangement(),
+        arrangement: network.painted_arrangement(),
     })
 }
 
 /// The same, as it is blended.
 fn painted_of<'a>(
     painted: &'a Tensor,
-    session: &Session,
+    network: &Network,
     window: Window,
     values: &Values,
 ) -> Result<Painted<'a>> {
     Ok(Painted {
-        picture: picture_of(painted, session, window)?,
+        picture: picture_of(painted, network, window)?,
         bounds: values.bounds,
         is_bgr: values.is_bgr,
     })

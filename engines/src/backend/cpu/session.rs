@@ -8,6 +8,7 @@ use openvino::{
     Shape,
 };
 
+use super::network::Way;
 use super::runtime::{core, failed, probe};
 use crate::backend::values::MAX_GROWTH;
 use crate::convert::Arrangement;
@@ -22,7 +23,7 @@ pub(crate) struct Tensor {
 }
 
 impl Tensor {
-    fn new(dims: &[i64]) -> Result<Self> {
+    pub(super) fn new(dims: &[i64]) -> Result<Self> {
         let action = "allocating a picture for the network";
         let shape = Shape::new(dims).map_err(|error| failed(action, error))?;
         let tensor = openvino::Tensor::new(ElementType::F32, &shape)
@@ -56,6 +57,7 @@ pub(super) struct Session {
     painted: Arrangement,
     size: (usize, usize),
     painted_size: (usize, usize),
+    precision: Precision,
 }
 
 struct Slot {
@@ -70,8 +72,8 @@ pub(super) struct Plan<'a> {
     pub trunk: Option<&'a Trunk>,
     /// Width and height of its picture in pixels.
     pub size: (usize, usize),
-    /// No longer `auto`.
-    pub precision: Precision,
+    /// How it is run.
+    pub way: Way,
     /// Pictures that it may work on at once.
     pub n_slots: usize,
 }
@@ -88,9 +90,13 @@ impl Session {
         let &Plan {
             trunk,
             size,
-            precision,
+            way,
             n_slots,
         } = plan;
+        let precision = match way {
+            Way::Own => Precision::F32,
+            Way::Runtime(precision) => precision,
+        };
         let refuse = |reason: String| Error::Style {
             name: model.name.clone(),
             reason,
@@ -165,6 +171,7 @@ impl Session {
             painted,
             size,
             painted_size,
+            precision,
         })
     }
 
@@ -209,6 +216,11 @@ impl Session {
             .map(|&n| usize::try_from(n).unwrap_or(0))
             .collect();
         Ok((compiled, dims))
+    }
+
+    /// What it computes in.
+    pub(super) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Width and height of the network's output in pixels.

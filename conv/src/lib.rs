@@ -1,0 +1,135 @@
+//! Convolutions by 3x3 of feature maps in f32, in the vector instructions of the processor at hand.
+//!
+//! Maps are `[height, width, channels]`. Where a kernel visits every pixel and takes whole vectors of channels, the work
+//! is done by Winograd's minimal filtering, else tap by tap. Bands of rows are shared among the threads of rayon.
+
+mod direct;
+mod product;
+mod winograd;
+
+use self::direct::Direct;
+use self::winograd::Winograd;
+
+/// Pixels of a side of a kernel.
+const SIDE: usize = 3;
+/// Pixels of a kernel.
+const TAPS: usize = SIDE * SIDE;
+
+/// Feature maps of one picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Maps<'a> {
+    /// `[height, width, channels]`.
+    pub values: &'a [f32],
+    /// Pixels from top to bottom.
+    pub height: usize,
+    /// Pixels from left to right.
+    pub width: usize,
+}
+
+/// How a kernel of 3x3 walks over maps. Round them are as many zeros as keep their size where every pixel is visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// Pixels from one place to the next.
+    pub stride: usize,
+    /// Pixels between the taps of the kernel.
+    pub dilation: usize,
+    /// Whether every pixel of the maps stands for 2x2.
+    pub doubled: bool,
+}
+
+impl Walk {
+    /// Neighbouring taps, neighbouring places.
+    pub const DENSE: Self = Self {
+        stride: 1,
+        dilation: 1,
+        doubled: false,
+    };
+
+    /// What comes of maps of this height and width.
+    pub fn size(self, [height, width]: [usize; 2]) -> [usize; 2] {
+        let size = |side: usize| (side << u32::from(self.doubled)).div_ceil(self.stride);
+        [size(height), size(width)]
+    }
+}
+
+/// What follows a convolution in the same pass, in this order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Then<'a> {
+    /// Added to each channel.
+    pub bias: Option<&'a [f32]>,
+    /// Added to each number.
+    pub add: Option<&'a [f32]>,
+    /// Cut off below 0.
+    pub relu: bool,
+}
+
+/// A convolution that is ready to run.
+#[derive(Clone, Debug)]
+pub struct Conv {
+    walk: Walk,
+    n_in: usize,
+    n_out: usize,
+    way: Way,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    Winograd(Winograd),
+    Direct(Direct),
+}
+
+impl Conv {
+    /// From weights `[n_out, n_in, 3, 3]`. None for walks that there is no code for: several pixels from one place to
+    /// the next over maps that are doubled or with taps that are apart; and doubled maps of less than a vector of channels.
+    ///
+    /// # Panics
+    /// If there are not as many weights.
+    pub fn new(weights: &[f32], n_in: usize, n_out: usize, walk: Walk) -> Option<Self> {
+        assert_eq!(
+            weights.len(),
+            n_out * n_in * TAPS,
+            "weights are [n_out, n_in, 3, 3]"
+        );
+        let is_dense = walk.stride == 1;
+        let way = if is_dense && n_in.is_multiple_of(product::n_lanes()) {
+            Way::Winograd(Winograd::new(weights, n_in, n_out))
+        } else if !walk.doubled && (is_dense || walk.dilation == 1) {
+            Way::Direct(Direct::new(weights, n_in, n_out))
+        } else {
+            return None;
+        };
+        Some(Self {
+            walk,
+            n_in,
+            n_out,
+            way,
+        })
+    }
+
+    /// Convolves, into `[height, width, n_out]` of the size that [`Walk::size`] says.
+    ///
+    /// # Panics
+    /// If a slice has another length.
+    pub fn run(&self, input: Maps<'_>, then: Then<'_>, output: &mut [f32]) {
+        let [height, width] = self.walk.size([input.height, input.width]);
+        assert_eq!(input.values.len(), input.height * input.width * self.n_in);
+        assert_eq!(output.len(), height * width * self.n_out);
+        assert!(then.bias.is_none_or(|bias| bias.len() == self.n_out));
+        assert!(then.add.is_none_or(|add| add.len() == output.len()));
+        if output.is_empty() {
+            return;
+        }
+        match &self.way {
+            Way::Winograd(winograd) => winograd.run(self, input, then, output),
+            Way::Direct(direct) => direct.run(self, input, then, output),
+        }
+    }
+}
+
+/// Rows of a band if each thread gets one.
+fn share(n_rows: usize) -> usize {
+    n_rows.div_ceil(rayon::current_num_threads())
+}
+
+#[cfg(test)]
+mod tests;

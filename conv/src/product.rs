@@ -1,0 +1,202 @@
+//! Products of matrices: rows of numbers, each by the same weights.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::Then;
+
+/// Numbers that widths of packed weights are multiples of: the widest vectors there are.
+const WIDE: usize = 16;
+
+/// How many f32 a vector of this processor holds.
+pub(crate) fn n_lanes() -> usize {
+    struct Lanes;
+    impl WithSimd for Lanes {
+        type Output = usize;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+    Arch::new().dispatch(Lanes)
+}
+
+/// Weights `[n_in, n_out]`, cut into blocks of columns that fit the registers together with the sums of some rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Packed {
+    /// Columns of a block.
+    pub block: usize,
+    /// Columns, rounded up to whole blocks.
+    pub width: usize,
+    n_in: usize,
+    /// `[width / block, n_in, block]`.
+    values: Vec<f32>,
+}
+
+impl Packed {
+    /// From weights `at(row, column)`.
+    pub(crate) fn new(n_in: usize, n_out: usize, at: impl Fn(usize, usize) -> f32) -> Self {
+        let width = n_out.next_multiple_of(WIDE);
+        let is_whole = |block: &usize| width.is_multiple_of(*block);
+        // Vectors of 16 numbers come with twice as many registers as those of 8.
+        let blocks: &[usize] = match n_lanes() {
+            16 => &[64, 32],
+            _ => &[],
+        };
+        let block = blocks.iter().copied().find(is_whole).unwrap_or(WIDE);
+        let mut values = Vec::with_capacity(n_in * width);
+        for first in (0..width).step_by(block) {
+            for row in 0..n_in {
+                for column in first..first + block {
+                    values.push(if column < n_out { at(row, column) } else { 0.0 });
+                }
+            }
+        }
+        Self {
+            block,
+            width,
+            n_in,
+            values,
+        }
+    }
+
+    /// Blocks with their first columns.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        let blocks = self.values.chunks_exact(self.n_in * self.block);
+        blocks
+            .enumerate()
+            .map(|(idx, block)| (idx * self.block, block))
+    }
+}
+
+/// What is done with some rows and a block of columns.
+pub(crate) trait Group {
+    /// Takes `R` rows from `first` on, and the block `[row length, V vectors]` that starts at `column`.
+    fn group<S: Simd, const R: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        first: usize,
+        column: usize,
+        block: &[f32],
+    );
+}
+
+/// Goes through rows and blocks, so many rows at a time that their sums with a block fill the registers.
+#[inline(always)]
+pub(crate) fn each_group<S: Simd>(simd: S, n_rows: usize, weights: &Packed, work: &mut impl Group) {
+    for (column, block) in weights.blocks() {
+        // Vectors of 16 numbers come with 32 registers, those of 8 with 16.
+        match (S::F32_LANES, weights.block) {
+            (16, 64) => each_row::<S, 6, 4>(simd, n_rows, column, block, work),
+            (16, 32) => each_row::<S, 8, 2>(simd, n_rows, column, block, work),
+            (16, _) => each_row::<S, 8, 1>(simd, n_rows, column, block, work),
+            (8, _) => each_row::<S, 6, 2>(simd, n_rows, column, block, work),
+            (4, _) => each_row::<S, 4, 4>(simd, n_rows, column, block, work),
+            (2, _) => each_row::<S, 1, 8>(simd, n_rows, column, block, work),
+            _ => each_row::<S, 1, 16>(simd, n_rows, column, block, work),
+        }
+    }
+}
+
+#[inline(always)]
+fn each_row<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    n_rows: usize,
+    column: usize,
+    block: &[f32],
+    work: &mut impl Group,
+) {
+    let mut row = 0;
+    while row + R <= n_rows {
+        work.group::<S, R, V>(simd, row, column, block);
+        row += R;
+    }
+    while row + 2 <= n_rows {
+        work.group::<S, 2, V>(simd, row, column, block);
+        row += 2;
+    }
+    if row < n_rows {
+        work.group::<S, 1, V>(simd, row, column, block);
+    }
+}
+
+/// Adds products of `R` rows of `n` numbers, which start `step` apart, with a block `[n, V vectors]` to sums.
+#[inline(always)]
+pub(crate) fn add<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    (rows, step, n): (&[f32], usize, usize),
+    block: &[f32],
+    mut sums: [[S::f32s; V]; R],
+) -> [[S::f32s; V]; R] {
+    // Slices of one length: what is checked once need not be for every number.
+    let mut each = [&[][..]; R];
+    for r in 0..R {
+        each[r] = &rows[r * step..][..n];
+    }
+    let (vectors, _) = S::as_simd_f32s(block);
+    for (i, weights) in (0..n).zip(vectors.chunks_exact(V)) {
+        for r in 0..R {
+            let value = simd.splat_f32s(each[r][i]);
+            for v in 0..V {
+                sums[r][v] = simd.mul_add_f32s(value, weights[v], sums[r][v]);
+            }
+        }
+    }
+    sums
+}
+
+/// What follows a convolution, on vectors of channels of a pixel.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a> {
+    /// Of all columns of packed weights; zeros where there is none.
+    pub bias: &'a [f32],
+    pub then: Then<'a>,
+    pub n_out: usize,
+}
+
+impl Finish<'_> {
+    /// Writes a vector of the channels from `channel` on of the pixel that starts at `at` in the whole output and at
+    /// `at - first` in this part of it. Channels that there are not are left out.
+    #[inline(always)]
+    pub(crate) fn store<S: Simd>(
+        &self,
+        simd: S,
+        value: S::f32s,
+        (at, first): (usize, usize),
+        channel: usize,
+        target: &mut [f32],
+    ) {
+        let lanes = S::F32_LANES;
+        let mut value = simd.add_f32s(value, load(simd, &self.bias[channel..channel + lanes]));
+        let n = lanes.min(self.n_out - channel);
+        if let Some(add) = self.then.add {
+            let add = &add[at + channel..at + channel + n];
+            let add = if n == lanes {
+                load(simd, add)
+            } else {
+                S::partial_load_f32s(simd, add)
+            };
+            value = simd.add_f32s(value, add);
+        }
+        if self.then.relu {
+            value = simd.max_f32s(value, simd.splat_f32s(0.0));
+        }
+        let target = &mut target[at + channel - first..at + channel - first + n];
+        if n == lanes {
+            S::as_mut_simd_f32s(target).0[0] = value;
+        } else {
+            simd.partial_store_f32s(target, value);
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn load<S: Simd>(_: S, values: &[f32]) -> S::f32s {
+    S::as_simd_f32s(values).0[0]
+}
+
+/// A bias with zeros after it.
+pub(crate) fn widened(bias: Option<&[f32]>, width: usize) -> Vec<f32> {
+    let mut wide = bias.unwrap_or_default().to_vec();
+    wide.resize(width, 0.0);
+    wide
+}

@@ -1,0 +1,142 @@
+use super::*;
+
+fn noise(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed;
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+        })
+        .collect()
+}
+
+/// The convolution by its definition, and what follows it.
+fn defined(
+    weights: &[f32],
+    [n_in, n_out]: [usize; 2],
+    walk: Walk,
+    input: Maps<'_>,
+    then: Then<'_>,
+) -> Vec<f32> {
+    let halving = u32::from(walk.doubled);
+    let [height, width] = walk.size([input.height, input.width]);
+    let mut output = Vec::new();
+    for place in 0..height * width {
+        for out in 0..n_out {
+            let mut sum = then.bias.map_or(0.0, |bias| bias[out]);
+            for tap in 0..TAPS {
+                let at = |place: usize, tap: usize| {
+                    (place * walk.stride + tap * walk.dilation).wrapping_sub(walk.dilation)
+                };
+                let (y, x) = (at(place / width, tap / SIDE), at(place % width, tap % SIDE));
+                if y < input.height << halving && x < input.width << halving {
+                    let pixel = ((y >> halving) * input.width + (x >> halving)) * n_in;
+                    for from in 0..n_in {
+                        sum +=
+                            input.values[pixel + from] * weights[(out * n_in + from) * TAPS + tap];
+                    }
+                }
+            }
+            sum += then.add.map_or(0.0, |add| add[output.len()]);
+            output.push(if then.relu { sum.max(0.0) } else { sum });
+        }
+    }
+    output
+}
+
+#[test]
+fn convolutions_are_what_they_are_by_definition() {
+    let dense = Walk::DENSE;
+    let walks = [
+        dense,
+        Walk {
+            dilation: 2,
+            ..dense
+        },
+        Walk {
+            dilation: 3,
+            ..dense
+        },
+        Walk { stride: 2, ..dense },
+        Walk {
+            doubled: true,
+            ..dense
+        },
+    ];
+    let sizes = [[1, 1], [4, 4], [5, 9], [9, 14], [23, 50], [64, 3]];
+    let channels = [
+        [16, 64],
+        [32, 12],
+        [16, 8],
+        [48, 32],
+        [64, 16],
+        [12, 32],
+        [8, 12],
+        [3, 5],
+    ];
+    let mut n_run = 0;
+    for walk in walks {
+        for channels in channels {
+            let [n_in, n_out] = channels;
+            let weights = noise(n_in * n_out * TAPS, 1);
+            let Some(conv) = Conv::new(&weights, n_in, n_out, walk) else {
+                assert!(walk.doubled && n_in < 16, "{walk:?} {channels:?}");
+                continue;
+            };
+            for [height, width] in sizes {
+                let values = noise(height * width * n_in, 2);
+                let input = Maps {
+                    values: &values,
+                    height,
+                    width,
+                };
+                let [out_height, out_width] = walk.size([height, width]);
+                let n = out_height * out_width * n_out;
+                let (bias, add) = (noise(n_out, 3), noise(n, 4));
+                for then in [
+                    Then::default(),
+                    Then {
+                        bias: Some(&bias),
+                        add: None,
+                        relu: true,
+                    },
+                    Then {
+                        bias: Some(&bias),
+                        add: Some(&add),
+                        relu: false,
+                    },
+                ] {
+                    let mut output = vec![f32::NAN; n];
+                    conv.run(input, then, &mut output);
+                    let wanted = defined(&weights, channels, walk, input, then);
+                    for (found, wanted) in output.iter().zip(&wanted) {
+                        let error = (found - wanted).abs();
+                        assert!(
+                            error < 2e-4,
+                            "{walk:?} {channels:?} {height}x{width}: {found} for {wanted}"
+                        );
+                    }
+                    n_run += 1;
+                }
+            }
+        }
+    }
+    assert!(n_run > 600, "{n_run}");
+}
+
+#[test]
+fn walks_without_code_are_told() {
+    let weights = noise(16 * 16 * TAPS, 1);
+    let apart = Walk {
+        stride: 2,
+        dilation: 2,
+        doubled: false,
+    };
+    assert!(Conv::new(&weights, 16, 16, apart).is_none());
+    let doubled = Walk {
+        stride: 2,
+        dilation: 1,
+        doubled: true,
+    };
+    assert!(Conv::new(&weights, 16, 16, doubled).is_none());
+}

@@ -1,0 +1,134 @@
+//! A network that is ready to run: by OpenVINO, or by our own code.
+
+use super::own::Own;
+use super::runtime::Runtime;
+use super::session::{Plan, Session, Tensor};
+use crate::convert::Arrangement;
+use crate::error::Result;
+use crate::model::{Convention, Model};
+use crate::settings::Precision;
+
+/// How a network is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By our own code, in f32.
+    Own,
+    /// By OpenVINO, in a precision that is no longer `auto`.
+    Runtime(Precision),
+}
+
+impl Way {
+    /// What runs it, and in which number format.
+    pub(super) fn words(self, runtime: &Runtime) -> [String; 2] {
+        match self {
+            Self::Own => ["built in".to_owned(), "f32".to_owned()],
+            Self::Runtime(precision) => [runtime.name(), precision.hint(runtime).to_owned()],
+        }
+    }
+}
+
+/// A network for pictures of one size.
+pub(super) enum Network {
+    /// Its arrangements are those of its trunk.
+    Own {
+        own: Own,
+        arrangements: [Arrangement; 2],
+        size: (usize, usize),
+    },
+    Runtime(Session),
+}
+
+impl Network {
+    /// Opens a network the way that is planned. Our own code takes trunks only: what has none goes to OpenVINO.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub(super) fn open(model: &Model, convention: &Convention, plan: Plan<'_>) -> Result<Self> {
+        if let (Way::Own, Some(trunk)) = (plan.way, plan.trunk)
+            && let Some(own) = Own::of(trunk, plan.size)
+        {
+            return Ok(Self::Own {
+                own,
+                arrangements: [trunk.input, trunk.painted],
+                size: plan.size,
+            });
+        }
+        Session::open(model, convention, &plan).map(Self::Runtime)
+    }
+
+    /// How it is run.
+    pub(super) fn way(&self) -> Way {
+        match self {
+            Self::Own { .. } => Way::Own,
+            Self::Runtime(session) => Way::Runtime(session.precision()),
+        }
+    }
+
+    /// Width and height of its output in pixels.
+    pub(super) fn painted_size(&self) -> (usize, usize) {
+        match self {
+            Self::Own { size, .. } => *size,
+            Self::Runtime(session) => session.painted_size(),
+        }
+    }
+
+    /// How the channels of the picture that it takes lie in memory.
+    pub(super) fn input_arrangement(&self) -> Arrangement {
+        match self {
+            Self::Own { arrangements, .. } => arrangements[0],
+            Self::Runtime(session) => session.input_arrangement(),
+        }
+    }
+
+    /// How the channels of the picture that it gives lie in memory.
+    pub(super) fn painted_arrangement(&self) -> Arrangement {
+        match self {
+            Self::Own { arrangements, .. } => arrangements[1],
+            Self::Runtime(session) => session.painted_arrangement(),
+        }
+    }
+
+    pub(super) fn alloc_input(&self) -> Result<Tensor> {
+        match self {
+            Self::Own {
+                arrangements, size, ..
+            } => Tensor::new(&arrangements[0].dims(*size)),
+            Self::Runtime(session) => session.alloc_input(),
+        }
+    }
+
+    pub(super) fn alloc_painted(&self) -> Result<Tensor> {
+        match self {
+            Self::Own {
+                arrangements, size, ..
+            } => Tensor::new(&arrangements[1].dims(*size)),
+            Self::Runtime(session) => session.alloc_painted(),
+        }
+    }
+
+    /// Starts it in a slot; until [`Network::wait`] both tensors belong to it. Our own code has painted when this returns.
+    pub(super) fn infer(
+        &mut self,
+        slot_idx: usize,
+        input: &Tensor,
+        painted: &mut Tensor,
+    ) -> Result<()> {
+        match self {
+            Self::Own { own, .. } => {
+                let (picture, painted) = (input.values()?, painted.values_mut()?);
+                // On a thread of those that share the work, which wake each other sooner.
+                rayon::scope(|_| own.paint(picture, painted));
+                Ok(())
+            }
+            Self::Runtime(session) => session.infer(slot_idx, input, painted),
+        }
+    }
+
+    /// Waits for it in a slot.
+    pub(super) fn wait(&mut self, slot_idx: usize) -> Result<()> {
+        match self {
+            Self::Own { .. } => Ok(()),
+            Self::Runtime(session) => session.wait(slot_idx),
+        }
+    }
+}

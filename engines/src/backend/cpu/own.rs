@@ -1,0 +1,327 @@
+//! Networks of nothing but convolutions by 3x3 in f32, as all our own are, run by this project's own code: [`conv`].
+//!
+//! OpenVINO computes each product that the definition of a convolution has; Winograd's way does with a quarter of them.
+
+use std::collections::HashMap;
+use std::mem::take;
+
+use conv::{Conv, Maps, Then, Walk};
+
+use crate::onnx::{Constant, Graph, ModelProto, Node};
+use crate::trunk::Trunk;
+
+/// Layers in order. Values are numbered: 0 is the picture, and each layer gives the next.
+pub(super) struct Own {
+    layers: Vec<Layer>,
+    /// Of each value.
+    shapes: Vec<Shape>,
+    /// Which buffer each value lies in, but for the first and the last, which are others' memory.
+    places: Vec<usize>,
+    buffers: Vec<Vec<f32>>,
+}
+
+/// Height, width and channels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Shape([usize; 3]);
+
+struct Layer {
+    conv: Conv,
+    walk: Walk,
+    n_in: usize,
+    bias: Vec<f32>,
+    input: usize,
+    /// The value that is added to what the convolution gives.
+    add: Option<usize>,
+    relu: bool,
+}
+
+/// What a name in the graph stands for.
+#[derive(Clone, Copy)]
+struct Named {
+    value: usize,
+    /// Whether each pixel of the value stands for 2x2.
+    doubled: bool,
+}
+
+impl Own {
+    /// Reads a trunk for pictures of these width and height in pixels. None if it has anything else than convolutions by
+    /// 3x3, with or without a cut at 0 or another value added, and doublings before them.
+    pub(super) fn of(trunk: &Trunk, (width, height): (usize, usize)) -> Option<Self> {
+        let model = ModelProto::parse(&trunk.bytes).ok()?;
+        let layers = layers(model.graph.as_ref()?)?;
+        let [_, height, width, n_channels] = trunk.input.dims((width, height));
+        let side = |n: i64| usize::try_from(n).ok();
+        let mut shapes = vec![Shape([side(height)?, side(width)?, side(n_channels)?])];
+        for layer in &layers {
+            let Shape([height, width, n_channels]) = shapes[layer.input];
+            let [height, width] = layer.walk.size([height, width]);
+            let shape = Shape([height, width, layer.bias.len()]);
+            if n_channels != layer.n_in || layer.add.is_some_and(|add| shapes[add] != shape) {
+                return None;
+            }
+            shapes.push(shape);
+        }
+        if shapes.last() != shapes.first() {
+            return None;
+        }
+        let (places, buffers) = places(&layers, &shapes);
+        Some(Self {
+            layers,
+            shapes,
+            places,
+            buffers,
+        })
+    }
+
+    /// Paints a picture as the trunk takes it into one as it gives it, of the same size.
+    pub(super) fn paint(&mut self, picture: &[f32], painted: &mut [f32]) {
+        let n_layers = self.layers.len();
+        for (idx, layer) in self.layers.iter().enumerate() {
+            let is_last = idx + 1 == n_layers;
+            let place = self.places[idx + 1];
+            let mut buffer = if is_last {
+                Vec::new()
+            } else {
+                take(&mut self.buffers[place])
+            };
+            let target = if is_last { &mut *painted } else { &mut buffer };
+            let Shape([height, width, _]) = self.shapes[layer.input];
+            let value = |value: usize| match value {
+                0 => picture,
+                value => &self.buffers[self.places[value]],
+            };
+            let input = Maps {
+                values: value(layer.input),
+                height,
+                width,
+            };
+            let then = Then {
+                bias: Some(&layer.bias),
+                add: layer.add.map(value),
+                relu: layer.relu,
+            };
+            layer.conv.run(input, then, target);
+            if !is_last {
+                self.buffers[place] = buffer;
+            }
+        }
+    }
+}
+
+impl Shape {
+    fn len(self) -> usize {
+        self.0.iter().product()
+    }
+}
+
+impl Layer {
+    fn reads(&self, value: usize) -> bool {
+        self.input == value || self.add == Some(value)
+    }
+}
+
+/// Which buffer each value lies in, and the buffers: one whose value nobody asks for any more is used again.
+fn places(layers: &[Layer], shapes: &[Shape]) -> (Vec<usize>, Vec<Vec<f32>>) {
+    let (mut places, mut buffers) = (vec![0; shapes.len()], Vec::<Vec<f32>>::new());
+    let mut free: Vec<usize> = Vec::new();
+    for idx in 0..layers.len().saturating_sub(1) {
+        let len = shapes[idx + 1].len();
+        let fits = free.iter().position(|&place| buffers[place].len() == len);
+        places[idx + 1] = match fits {
+            Some(at) => free.swap_remove(at),
+            None => {
+                buffers.push(vec![0.0; len]);
+                buffers.len() - 1
+            }
+        };
+        let (now, later) = (&layers[idx], &layers[idx + 1..]);
+        let is_done =
+            |&value: &usize| now.reads(value) && !later.iter().any(|layer| layer.reads(value));
+        free.extend((1..=idx).filter(is_done).map(|value| places[value]));
+    }
+    (places, buffers)
+}
+
+/// The layers of a graph between two transpositions.
+fn layers(graph: &Graph) -> Option<Vec<Layer>> {
+    let constants = graph.constants();
+    let (first, last) = (graph.nodes.first()?, graph.nodes.last()?);
+    if first.op != "Transpose" || last.op != "Transpose" || graph.nodes.len() < 3 {
+        return None;
+    }
+    let mut named = HashMap::new();
+    let picture = Named {
+        value: 0,
+        doubled: false,
+    };
+    named.insert(first.outputs.first()?.as_str(), picture);
+    let mut layers: Vec<Layer> = Vec::new();
+    for node in &graph.nodes[1..graph.nodes.len() - 1] {
+        let of = |idx: usize| {
+            let name = node.inputs.get(idx)?;
+            named.get(name.as_str()).copied()
+        };
+        let newest = layers.len();
+        // What follows a convolution changes its value: nobody else may see it before.
+        let alone = |idx: usize| {
+            let name = &node.inputs[idx];
+            let reads = |node: &&Node| node.inputs.contains(name);
+            let n_readers = graph.nodes.iter().filter(reads).count();
+            n_readers == 1 && of(idx).is_some_and(|of| of.value == newest && !of.doubled)
+        };
+        let mut output = Named {
+            value: newest,
+            doubled: false,
+        };
+        match node.op.as_str() {
+            "Conv" => {
+                layers.push(layer(node, of(0)?, &constants)?);
+                output.value += 1;
+            }
+            "Relu" if alone(0) => {
+                let layer = layers.last_mut().filter(|layer| !layer.relu)?;
+                layer.relu = true;
+            }
+            "Add" => {
+                let other = match (alone(0), alone(1)) {
+                    (true, _) => of(1)?,
+                    (_, true) => of(0)?,
+                    _ => return None,
+                };
+                let layer = layers.last_mut()?;
+                if layer.relu || layer.add.is_some() || other.doubled || other.value == newest {
+                    return None;
+                }
+                layer.add = Some(other.value);
+            }
+            "Resize" if doubles(node, &constants) => {
+                output = of(0).filter(|of| !of.doubled)?;
+                output.doubled = true;
+            }
+            _ => return None,
+        }
+        named.insert(node.outputs.first()?.as_str(), output);
+    }
+    let painted = named.get(last.inputs.first()?.as_str())?;
+    (painted.value == layers.len() && !painted.doubled).then_some(layers)
+}
+
+fn layer(node: &Node, input: Named, constants: &HashMap<&str, &Constant>) -> Option<Layer> {
+    let constant = |idx: usize| constants.get(node.inputs.get(idx)?.as_str());
+    let weight = constant(1)?;
+    let weights = weight.values()?.ok()?;
+    let &[n_out, n_in, 3, 3] = &weight.dims[..] else {
+        return None;
+    };
+    let (n_out, n_in) = (usize::try_from(n_out).ok()?, usize::try_from(n_in).ok()?);
+    let bias = match node.inputs.get(2) {
+        Some(_) => constant(2)?.values()?.ok()?,
+        None => vec![0.0; n_out],
+    };
+    let same = |name: &str| match node.ints(name) {
+        [] => Some(1),
+        [first, others @ ..] if others.iter().all(|other| other == first) => {
+            usize::try_from(*first).ok().filter(|&n| n > 0)
+        }
+        _ => None,
+    };
+    let walk = Walk {
+        stride: same("strides")?,
+        dilation: same("dilations")?,
+        doubled: input.doubled,
+    };
+    let is_plain = node.int("group").is_none_or(|group| group == 1)
+        && node.text("auto_pad").is_none()
+        && node.ints("pads").len() == 4
+        && same("pads")? == walk.dilation;
+    if !is_plain
+        || bias.len() != n_out
+        || weights.is_empty()
+        || walk.stride > 2
+        || walk.dilation > 8
+    {
+        return None;
+    }
+    Some(Layer {
+        conv: Conv::new(&weights, n_in, n_out, walk)?,
+        walk,
+        n_in,
+        bias,
+        input: input.value,
+        add: None,
+        relu: false,
+    })
+}
+
+/// Whether an operator repeats every pixel twice in both directions.
+fn doubles(node: &Node, constants: &HashMap<&str, &Constant>) -> bool {
+    let scales = node
+        .inputs
+        .get(2)
+        .and_then(|name| constants.get(name.as_str()));
+    scales.is_some_and(|scales| scales.floats() == [1.0, 1.0, 2.0, 2.0])
+        && node.text("mode").is_none_or(|mode| mode == b"nearest")
+        && node.text("coordinate_transformation_mode") == Some(b"asymmetric")
+        && node.text("nearest_mode") == Some(b"floor")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::network::Way;
+    use crate::backend::cpu::probe;
+    use crate::backend::cpu::trial::{TEST_SIZE, Trial};
+    use crate::gallery;
+    use crate::model::ValueRange;
+    use crate::settings::Precision;
+    use crate::trunk;
+
+    #[test]
+    fn our_own_networks_paint_as_openvino_paints_them() {
+        probe().unwrap();
+        for piece in gallery::pieces().filter(|piece| piece.name == "great-wave") {
+            let model = piece.model().unwrap();
+            let trunk = trunk::cut(&model.bytes).unwrap();
+            assert!(Own::of(&trunk, TEST_SIZE).is_some());
+            let [own, theirs] = [Way::Own, Way::Runtime(Precision::F32)].map(|way| {
+                let convention = &model.convention;
+                let mut trial =
+                    Trial::open(&model, convention, Some(&trunk), ValueRange::Unit, way).unwrap();
+                // The second picture goes through memory that the first has used.
+                trial.paint().unwrap();
+                trial.paint().unwrap().to_vec()
+            });
+            assert_eq!(own.len(), theirs.len());
+            let pairs = own.iter().zip(&theirs);
+            let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            // A twentieth of a code.
+            assert!(error < 2e-4, "{:?}: {error}", piece.quality);
+        }
+    }
+
+    #[test]
+    fn graphs_with_anything_else_are_left_alone() {
+        let piece = gallery::pieces().next().unwrap();
+        let trunk = trunk::cut(&piece.model().unwrap().bytes).unwrap();
+        let model = ModelProto::parse(&trunk.bytes).unwrap();
+        let graph = model.graph.unwrap();
+        assert!(layers(&graph).is_some());
+        let at = |op: &str| graph.nodes.iter().position(|node| node.op == op).unwrap();
+        let changed = |op: &str, change: fn(&mut Node)| {
+            let mut graph = graph.clone();
+            change(&mut graph.nodes[at(op)]);
+            layers(&graph).is_none()
+        };
+        assert!(changed("Relu", |node| "Sigmoid".clone_into(&mut node.op)));
+        assert!(changed("Resize", |node| node.attributes.clear()));
+        assert!(changed("Conv", |node| node.attributes.clear()));
+        assert!(changed("Add", |node| node.inputs[1] = node.inputs[0].clone()));
+        let mut wide = Own::of(&trunk, TEST_SIZE).unwrap();
+        assert!(wide.shapes.pop() == Some(wide.shapes[0]));
+        // What another size of the family gives does not fit in.
+        let mut graph = graph.clone();
+        let conv = at("Conv");
+        graph.nodes.swap(conv, conv + 2);
+        assert!(layers(&graph).is_none());
+    }
+}
