@@ -25,7 +25,7 @@ from torch import nn
 
 BATCH, CROP, MARGIN, PAD = 2, 192, 40, 16
 PLANS = {  # block, widths on the way down, dilations in the trunk: trainer/src/net/plan.rs
-    "fast": (4, [16, 32], [1, 2]),
+    "fast": (2, [8, 16], [1, 2, 1, 2]),
     "balanced": (2, [16, 32], [1, 2, 1, 2]),
     "best": (2, [32, 64], [1, 2, 1, 2, 1]),
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use bytemuck::pod_collect_to_vec;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::conv::{Conv, DENSE, Then};
+use crate::conv::{Conv, Then, Walk};
 use crate::maps::{Maps, add, through_relu};
 use crate::simd::vectorise;
 
@@ -78,7 +78,7 @@ impl Vgg {
         let layers = LAYERS.iter().map(|&(name, n_in, n_out)| {
             let weights = read(&format!("{name}.weight"), &[n_out, n_in, 3, 3])?;
             Ok((
-                Conv::new(&weights, n_in, n_out, DENSE),
+                Conv::new(&weights, n_in, n_out, Walk::DENSE),
                 read(&format!("{name}.bias"), &[n_out])?,
             ))
         });
@@ -99,6 +99,7 @@ impl Vgg {
         for (idx, (conv, bias)) in self.layers[..=last].iter().enumerate() {
             let then = Then {
                 bias: Some(bias),
+                add: None,
                 relu: true,
             };
             let made = match features.last() {
@@ -220,7 +221,10 @@ impl Vgg {
             let weights: Vec<f32> = (0..9 * n_in * n_out)
                 .map(|_| deviation * random.normal())
                 .collect();
-            (Conv::new(&weights, n_in, n_out, DENSE), vec![0.0; n_out])
+            (
+                Conv::new(&weights, n_in, n_out, Walk::DENSE),
+                vec![0.0; n_out],
+            )
         });
         Self {
             layers: layers.collect(),

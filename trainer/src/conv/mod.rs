@@ -1,82 +1,63 @@
 //! Convolutions by 3x3 and what backpropagation needs of them.
 
 mod patches;
-mod winograd;
 
-use self::winograd::Winograd;
+pub use ::conv::{Then, Walk};
+
 use crate::maps::Maps;
 
-/// How a kernel of 3x3 walks over maps. Round the maps are as many zeros as keep their size at stride 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Walk {
-    /// Pixels from one place to the next.
-    pub stride: usize,
-    /// Pixels between the taps of the kernel.
-    pub dilation: usize,
-}
-
-/// Neighbouring taps, neighbouring places.
-pub const DENSE: Walk = Walk {
-    stride: 1,
-    dilation: 1,
-};
-
-/// What follows a convolution in the same pass.
-#[derive(Clone, Copy, Default)]
-pub struct Then<'a> {
-    /// Added to each channel.
-    pub bias: Option<&'a [f32]>,
-    /// Cut off below 0.
-    pub relu: bool,
-}
+/// Taps of a kernel.
+const TAPS: usize = 9;
 
 /// A convolution that is ready to run, forwards and back.
 pub struct Conv {
     walk: Walk,
     n_in: usize,
     n_out: usize,
-    /// `[9 * n_in, n_out]`.
-    forward: Vec<f32>,
-    /// `[9 * n_out, n_in]`: taps turned by half a circle, channels exchanged. For stride 1 the gradient by the input is
-    /// the convolution with these.
-    backward: Vec<f32>,
-    fast_forward: Option<Winograd>,
-    fast_backward: Option<Winograd>,
+    forward: ::conv::Conv,
+    backward: Backward,
+}
+
+/// The way to the gradient by the input.
+enum Backward {
+    /// At stride 1 it is a convolution too: with taps turned by half a circle and channels exchanged.
+    Conv(::conv::Conv),
+    /// By the weights of the way there, `[9 * n_in, n_out]`.
+    Spread(Vec<f32>),
 }
 
 impl Conv {
     /// From weights `[n_out, n_in, 3, 3]`.
     ///
     /// # Panics
-    /// If there are not as many of them.
+    /// If there are not as many of them, or the walk is none of [`crate::net::plan`].
     pub fn new(weights: &[f32], n_in: usize, n_out: usize, walk: Walk) -> Self {
-        assert_eq!(
-            weights.len(),
-            n_out * n_in * 9,
-            "weights are [n_out, n_in, 3, 3]"
-        );
-        let mut forward = vec![0.0; weights.len()];
-        let mut backward = vec![0.0; weights.len()];
-        for (out, weights) in weights.chunks_exact(9 * n_in).enumerate() {
-            for (from, taps) in weights.chunks_exact(9).enumerate() {
+        let conv = |weights: &[f32], n_in: usize, n_out: usize| {
+            let conv = ::conv::Conv::new(weights, n_in, n_out, walk);
+            conv.expect("strides and taps apart come one by one")
+        };
+        let forward = conv(weights, n_in, n_out);
+        let mut other = vec![0.0; weights.len()];
+        for (out, weights) in weights.chunks_exact(TAPS * n_in).enumerate() {
+            for (from, taps) in weights.chunks_exact(TAPS).enumerate() {
                 for (tap, &weight) in taps.iter().enumerate() {
-                    forward[(tap * n_in + from) * n_out + out] = weight;
-                    backward[((8 - tap) * n_out + out) * n_in + from] = weight;
+                    if walk.stride == 1 {
+                        other[(from * n_out + out) * TAPS + TAPS - 1 - tap] = weight;
+                    } else {
+                        other[(tap * n_in + from) * n_out + out] = weight;
+                    }
                 }
             }
         }
-        let fits = |n: usize| n.is_multiple_of(16);
-        let dense = walk == DENSE;
+        let backward = if walk.stride == 1 {
+            Backward::Conv(conv(&other, n_out, n_in))
+        } else {
+            Backward::Spread(other)
+        };
         Self {
             walk,
             n_in,
             n_out,
-            fast_forward: (dense && fits(n_in) && fits(n_out))
-                .then(|| Winograd::new(&forward, n_in, n_out)),
-            fast_backward: (dense && fits(n_out)).then(|| {
-                let n_wide = n_in.next_multiple_of(16);
-                Winograd::new(&widen(&backward, n_in, n_wide), n_out, n_wide)
-            }),
             forward,
             backward,
         }
@@ -84,30 +65,30 @@ impl Conv {
 
     /// Convolves.
     pub fn forward(&self, maps: &Maps, then: Then<'_>) -> Maps {
-        match &self.fast_forward {
-            Some(forward) => forward.convolve(maps, then),
-            None => patches::convolve(maps, &self.forward, self.n_out, self.walk, then),
-        }
+        self.run(&self.forward, self.n_out, maps, then)
     }
 
     /// Gradient by the input, which had `height` and `width`, from that by the output.
     pub fn backward(&self, gradient: &Maps, height: usize, width: usize) -> Maps {
-        match &self.fast_backward {
-            Some(backward) => narrow(backward.convolve(gradient, Then::default()), self.n_in),
-            None if self.walk.stride == 1 => patches::convolve(
-                gradient,
-                &self.backward,
-                self.n_in,
-                self.walk,
-                Then::default(),
-            ),
-            None => patches::spread(
-                gradient,
-                &self.forward,
-                Maps::zeros(height, width, self.n_in),
-                self.walk,
-            ),
+        match &self.backward {
+            Backward::Conv(conv) => self.run(conv, self.n_in, gradient, Then::default()),
+            Backward::Spread(weights) => {
+                let sum = Maps::zeros(height, width, self.n_in);
+                patches::spread(gradient, weights, sum, self.walk)
+            }
         }
+    }
+
+    fn run(&self, conv: &::conv::Conv, n_out: usize, maps: &Maps, then: Then<'_>) -> Maps {
+        let [height, width] = self.walk.size([maps.height, maps.width]);
+        let mut output = Maps::scratch(height, width, n_out);
+        let input = ::conv::Maps {
+            values: &maps.values,
+            height: maps.height,
+            width: maps.width,
+        };
+        conv.run(input, then, &mut output.values);
+        output
     }
 
     /// Adds the gradient by the weights, `[n_out, n_in, 3, 3]`, to `sum`.
@@ -121,31 +102,6 @@ impl Conv {
             }
         }
     }
-}
-
-/// Rows of `n` numbers, each followed by zeros.
-fn widen(rows: &[f32], n: usize, n_wide: usize) -> Vec<f32> {
-    let mut wide = vec![0.0; rows.len() / n * n_wide];
-    for (wide, row) in wide.chunks_exact_mut(n_wide).zip(rows.chunks_exact(n)) {
-        wide[..n].copy_from_slice(row);
-    }
-    wide
-}
-
-/// The first channels of maps.
-fn narrow(maps: Maps, n: usize) -> Maps {
-    if maps.n_channels == n {
-        return maps;
-    }
-    let mut narrow = Maps::scratch(maps.height, maps.width, n);
-    for (pixel, wide) in narrow
-        .values
-        .chunks_exact_mut(n)
-        .zip(maps.values.chunks_exact(maps.n_channels))
-    {
-        pixel.copy_from_slice(&wide[..n]);
-    }
-    narrow
 }
 
 #[cfg(test)]
@@ -196,6 +152,7 @@ mod tests {
         }
     }
 
+    const DENSE: Walk = Walk::DENSE;
     const CASES: [(usize, usize, usize, usize, Walk); 6] = [
         (9, 14, 16, 32, DENSE),
         (4, 4, 32, 16, DENSE),
@@ -207,20 +164,11 @@ mod tests {
             5,
             16,
             Walk {
-                stride: 1,
                 dilation: 2,
+                ..DENSE
             },
         ),
-        (
-            9,
-            12,
-            12,
-            16,
-            Walk {
-                stride: 2,
-                dilation: 1,
-            },
-        ),
+        (9, 12, 12, 16, Walk { stride: 2, ..DENSE }),
     ];
 
     #[test]
@@ -233,6 +181,7 @@ mod tests {
                 &input,
                 Then {
                     bias: Some(&bias),
+                    add: None,
                     relu: true,
                 },
             );

@@ -1,12 +1,11 @@
-//! Convolution as one product of matrices: each place's patch of 3x3 pixels, laid out as a row, by the weights.
+//! Gradients as one product of matrices: each place's patch of 3x3 pixels, laid out as a row.
 
 use std::cell::RefCell;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use rayon::prelude::*;
 
-use super::{Then, Walk};
+use super::Walk;
 use crate::maps::{self, Maps};
 
 /// Numbers that a band of patches has at most: they stay in the second-level cache.
@@ -14,36 +13,6 @@ const BAND: usize = 1 << 18;
 
 thread_local! {
     static PATCHES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Convolves with weights `[9 * n_in, n_out]`.
-pub(super) fn convolve(
-    input: &Maps,
-    weights: &[f32],
-    n_out: usize,
-    walk: Walk,
-    then: Then<'_>,
-) -> Maps {
-    let mut output = shape(input, n_out, walk);
-    let (stride, width) = (output.stride(), output.width);
-    let n_row = 9 * input.n_channels;
-    let weights = MatRef::from_row_major_slice(weights, n_row, n_out);
-    let n_rows = band_rows(input, width);
-    output
-        .values
-        .par_chunks_mut(n_rows * stride)
-        .enumerate()
-        .for_each(|(band, target)| {
-            let n_places = target.len() / n_out;
-            with_patches(n_places * n_row, |patches| {
-                gather(input, band * n_rows, width, walk, patches);
-                let patches = MatRef::from_row_major_slice(patches, n_places, n_row);
-                let target = MatMut::from_row_major_slice_mut(target, n_places, n_out);
-                matmul(target, Accum::Replace, patches, weights, 1.0, Par::Seq);
-            });
-            finish(target, then);
-        });
-    output
 }
 
 /// Gradient by the input, whose shape `sum` has, with weights `[9 * n_in, n_out]` of the way there.
@@ -101,25 +70,6 @@ pub(super) fn correlate(input: &Maps, gradient: &Maps, walk: Walk) -> Vec<f32> {
         });
     }
     sum
-}
-
-/// What follows a convolution, on whole pixels.
-fn finish(values: &mut [f32], then: Then<'_>) {
-    if let Some(bias) = then.bias {
-        for pixel in values.chunks_exact_mut(bias.len()) {
-            maps::add(pixel, bias);
-        }
-    }
-    if then.relu {
-        for value in values {
-            *value = value.max(0.0);
-        }
-    }
-}
-
-fn shape(input: &Maps, n_out: usize, walk: Walk) -> Maps {
-    let [height, width] = [input.height, input.width].map(|side| side.div_ceil(walk.stride));
-    Maps::scratch(height, width, n_out)
 }
 
 /// Rows of places whose patches are laid out at a time.

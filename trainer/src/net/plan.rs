@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::conv::{DENSE, Walk};
+use crate::conv::Walk;
 
 /// Size of network.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize, ValueEnum)]
@@ -106,7 +106,7 @@ impl Plan {
                 [n, width],
                 Walk {
                     stride,
-                    dilation: 1,
+                    ..Walk::DENSE
                 },
                 true,
             );
@@ -118,20 +118,20 @@ impl Plan {
                 &format!("r{idx}a"),
                 [n, n],
                 Walk {
-                    stride: 1,
                     dilation,
+                    ..Walk::DENSE
                 },
                 true,
             );
-            plan.unit(&format!("r{idx}b"), [n, n], DENSE, false);
+            plan.unit(&format!("r{idx}b"), [n, n], Walk::DENSE, false);
             plan.steps.push(Step::Join);
         }
         for (idx, &width) in widths[..n_halvings].iter().enumerate().rev() {
             plan.steps.push(Step::Double);
-            plan.unit(&format!("u{idx}"), [n, width], DENSE, true);
+            plan.unit(&format!("u{idx}"), [n, width], Walk::DENSE, true);
             n = width;
         }
-        plan.unit("h", [n, n_colours], DENSE, false);
+        plan.unit("h", [n, n_colours], Walk::DENSE, false);
         if let Some(head) = plan.units.last_mut() {
             head.norm = false;
             head.block = block;
