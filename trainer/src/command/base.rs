@@ -15,7 +15,7 @@ use crate::output::write_whole;
 use crate::photos::Photos;
 use crate::style_file::{self, Facts};
 use crate::train::{Run, Target};
-use crate::{loss_network, onnx};
+use crate::{loss_network, onnx, shipped};
 
 /// The style that paints photos as they are.
 const IDENTITY: &str = "identity";
@@ -38,6 +38,9 @@ pub struct Base {
     /// Weights of the loss network [default: where `./setup trainer` puts them]
     #[arg(long, value_name = "FILE")]
     vgg: Option<PathBuf>,
+    /// Folder of styles that `base` wrote, to go on from instead of from nothing
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
     /// Folder for checkpoint, losses and preview; a run that is found there goes on
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -72,8 +75,13 @@ impl Base {
         names.push(IDENTITY.to_owned());
         targets.push(Target::Identity);
         let recipe = gallery.recipe(self.size);
-        let network = Network::new(self.size, &names, recipe.seed);
-        let mut run = Run::new(recipe, network);
+        let mut run = match &self.from {
+            None => {
+                let network = Network::new(self.size, &names, recipe.seed);
+                Run::new(recipe, network)
+            }
+            Some(folder) => Run::going_on(recipe, self.network_in(folder, &names)?, &learn),
+        };
         let lesson = Lesson {
             vgg: &vgg,
             learn: &learn,
@@ -84,6 +92,18 @@ impl Base {
         lesson.give(&mut run)?;
         let folder = self.styles.as_deref().unwrap_or(&self.output);
         export(&run.network, &gallery, folder)
+    }
+
+    fn network_in(&self, folder: &Path, names: &[String]) -> anyhow::Result<Network> {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let network = shipped::network_in(folder, self.size, &names).with_context(|| {
+            format!(
+                "{} holds no {}.onnx; give the folder that `impasto-train base` wrote",
+                folder.display(),
+                self.size.name()
+            )
+        });
+        network?
     }
 }
 

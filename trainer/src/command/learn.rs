@@ -41,6 +41,9 @@ pub struct Learn {
     /// Learn the first and last convolution too: closer to the picture, but it cannot be mixed with other styles
     #[arg(long)]
     ends: bool,
+    /// Learn a network of its own from nothing: give it at least 6000 steps; it cannot be mixed with other styles
+    #[arg(long, conflicts_with = "ends")]
+    alone: bool,
     /// Short side in pixels that the picture is scaled to; the larger, the larger the strokes
     #[arg(long, value_name = "PX", default_value_t = 560, value_parser = clap::value_parser!(u32).range(64..=2048))]
     strokes: u32,
@@ -96,14 +99,20 @@ impl Learn {
         let painting = Painting::new(&vgg, &picture);
         for size in self.sizes() {
             let path = self.path(size);
-            let mut network = shipped::network(size)?;
-            start(&mut network, &vgg, &painting, &judge, &name(&self.output)?);
+            let name = name(&self.output)?;
+            let mut run = if self.alone {
+                let recipe = self.recipe();
+                let network = Network::new(size, &[name], recipe.seed);
+                Run::new(recipe, network)
+            } else {
+                let mut network = shipped::network(size)?;
+                start(&mut network, &vgg, &painting, &judge, &name);
+                Run::going_on(self.recipe(), network, &learn)
+            };
             let target = Target::Painting {
                 painting: painting.clone(),
                 share: self.style_weight,
             };
-            let mut run = Run::new(self.recipe(), network);
-            run.calibrate(&learn);
             let folder = lesson::folder_for(&path);
             let targets = [target];
             let lesson = Lesson {
@@ -143,17 +152,27 @@ impl Learn {
     }
 
     fn recipe(&self) -> Recipe {
-        Recipe {
+        let n_steps = self.steps as usize;
+        let n_live = n_steps / 2;
+        let learns = match (self.alone, self.ends) {
+            (true, _) => Learns::All,
+            (_, true) => Learns::Ends,
+            _ => Learns::Affine,
+        };
+        let recipe = Recipe {
             seed: self.seed,
-            n_live: 0,
-            n_frozen: self.steps as usize,
-            rate_frozen: [0.02, 0.0005],
-            learns: if self.ends {
-                Learns::Ends
-            } else {
-                Learns::Affine
-            },
+            n_live,
+            n_frozen: n_steps - n_live,
+            learns,
             ..Recipe::default()
+        };
+        match learns {
+            Learns::All => recipe,
+            // Weights, which would be thrown off by as much, stay.
+            _ => Recipe {
+                rate_frozen: [0.015, 0.0003],
+                ..recipe
+            },
         }
     }
 
@@ -170,7 +189,7 @@ impl Learn {
             year: String::new(),
             licence: String::new(),
             trained_by: style_file::TRAINED_BY.to_owned(),
-            is_mixable: !self.ends,
+            is_mixable: !self.ends && !self.alone,
         }
     }
 }

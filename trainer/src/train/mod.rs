@@ -59,6 +59,15 @@ impl Run {
         run
     }
 
+    /// A run at its start, of a network that has learnt and whose statistics are folded. They are made anew from photos;
+    /// the paint stays.
+    pub fn going_on(recipe: Recipe, network: Network, photos: &Photos) -> Self {
+        let mut run = Self::new(recipe, network);
+        run.calibrate(photos);
+        run.is_frozen = run.recipe.n_live == 0;
+        run
+    }
+
     /// Goes on from a checkpoint of the same recipe.
     ///
     /// # Errors
@@ -115,7 +124,7 @@ impl Run {
 
     /// Writes folded styles anew, as gain and offset of what is normalised by the statistics of photos, which learn
     /// well; what the network paints stays the same.
-    pub fn calibrate(&mut self, photos: &Photos) {
+    fn calibrate(&mut self, photos: &Photos) {
         self.is_frozen = true;
         let mut measured = self.measured(photos);
         for (style, old) in measured.iter_mut().zip(&self.network.styles) {
