@@ -134,6 +134,11 @@ fn make(folder: &Path, with: With) {
 
 /// NVIDIA's headers, which the bindings bring along.
 fn headers() -> PathBuf {
+    let host = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+        .args(["--print", "host-tuple"])
+        .output()
+        .expect("rustc");
+    let host = String::from_utf8_lossy(&host.stdout);
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([
             "metadata",
@@ -142,6 +147,9 @@ fn headers() -> PathBuf {
             "--offline",
             "--features",
             "engines/tensorrt",
+            // What other platforms need was never downloaded here.
+            "--filter-platform",
+            host.trim(),
         ])
         .current_dir(data::of_repository("."))
         .output()
