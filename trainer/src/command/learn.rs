@@ -50,8 +50,8 @@ pub struct Learn {
     /// How much the style counts beside what photos show
     #[arg(long, value_name = "SHARE", default_value_t = 2.0)]
     style_weight: f32,
-    /// Steps; a step takes about a third of a second on two cores
-    #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Steps; a step takes about a quarter of a second on two cores
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
     /// Another seed, a slightly other style
     #[arg(long, value_name = "N", default_value_t = 1)]
