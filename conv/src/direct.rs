@@ -2,11 +2,11 @@
 
 use std::cell::RefCell;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Simd;
 use rayon::prelude::*;
 
-use crate::product::{Finish, Group, Packed, add, each_group, widened};
-use crate::{Conv, Maps, SIDE, TAPS, Then, share};
+use crate::product::{Finish, Group, Packed, add, each_group};
+use crate::{Conv, Maps, SIDE, TAPS, share};
 
 /// Pixels that a thread makes at a time, fewer where there is not enough to do for all.
 const N_PIXELS: usize = 4096;
@@ -27,16 +27,10 @@ impl Direct {
     }
 
     /// Convolves.
-    pub(crate) fn run(&self, conv: &Conv, input: Maps<'_>, then: Then<'_>, output: &mut [f32]) {
+    pub(crate) fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]) {
         let (walk, n_in) = (conv.walk, conv.n_in);
         let [height, width] = walk.size([input.height, input.width]);
         let out_stride = width * conv.n_out;
-        let bias = widened(then.bias, self.0.width);
-        let finish = Finish {
-            bias: &bias,
-            then,
-            n_out: conv.n_out,
-        };
         let border = walk.dilation;
         let stride = (input.width + 2 * border) * n_in;
         let n_rows = N_PIXELS.div_ceil(width).min(share(height));
@@ -57,18 +51,18 @@ impl Direct {
                     rows.resize(start + stride, 0.0);
                 }
                 for y in 0..n_rows {
-                    Arch::new().dispatch(Row {
+                    let row = Row {
                         rows: &rows[y * walk.stride * stride..],
                         stride,
                         dilation: walk.dilation,
                         step: walk.stride * n_in,
                         n_in,
-                        width,
-                        weights: &self.0,
+                        block: self.0.block,
                         finish,
                         at: (top + y) * out_stride,
                         target: &mut target[y * out_stride..][..out_stride],
-                    });
+                    };
+                    each_group(width, &self.0, row);
                 }
             });
         });
@@ -85,22 +79,12 @@ struct Row<'a> {
     /// Numbers from one place to the next.
     step: usize,
     n_in: usize,
-    width: usize,
-    weights: &'a Packed,
+    /// Columns of a block of weights.
+    block: usize,
     finish: Finish<'a>,
     /// Where in the whole output it starts.
     at: usize,
     target: &'a mut [f32],
-}
-
-impl WithSimd for Row<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let (width, weights) = (self.width, self.weights);
-        each_group(simd, width, weights, &mut self);
-    }
 }
 
 impl Group for Row<'_> {
@@ -117,7 +101,7 @@ impl Group for Row<'_> {
         // Neighbouring taps of a row follow each other in memory.
         let n_taps = if self.dilation == 1 { SIDE } else { 1 };
         let n = n_taps * self.n_in;
-        let runs = block.chunks_exact(n * self.weights.block);
+        let runs = block.chunks_exact(n * self.block);
         for (run, weights) in runs.enumerate() {
             let [y, x] = [run * n_taps / SIDE, run * n_taps % SIDE];
             let start = self.dilation * (y * self.stride + x * self.n_in) + first * self.step;

@@ -8,6 +8,7 @@ mod product;
 mod winograd;
 
 use self::direct::Direct;
+use self::product::Finish;
 use self::winograd::Winograd;
 
 /// Pixels of a side of a kernel.
@@ -119,9 +120,16 @@ impl Conv {
         if output.is_empty() {
             return;
         }
+        let mut bias = then.bias.unwrap_or_default().to_vec();
+        bias.resize(product::wide(self.n_out), 0.0);
+        let finish = Finish {
+            bias: &bias,
+            then,
+            n_out: self.n_out,
+        };
         match &self.way {
-            Way::Winograd(winograd) => winograd.run(self, input, then, output),
-            Way::Direct(direct) => direct.run(self, input, then, output),
+            Way::Winograd(winograd) => winograd.run(self, input, finish, output),
+            Way::Direct(direct) => direct.run(self, input, finish, output),
         }
     }
 }

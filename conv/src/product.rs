@@ -35,7 +35,7 @@ pub(crate) struct Packed {
 impl Packed {
     /// From weights `at(row, column)`.
     pub(crate) fn new(n_in: usize, n_out: usize, at: impl Fn(usize, usize) -> f32) -> Self {
-        let width = n_out.next_multiple_of(WIDE);
+        let width = wide(n_out);
         let is_whole = |block: &usize| width.is_multiple_of(*block);
         // Vectors of 16 numbers come with twice as many registers as those of 8.
         let blocks: &[usize] = match n_lanes() {
@@ -81,18 +81,38 @@ pub(crate) trait Group {
 }
 
 /// Goes through rows and blocks, so many rows at a time that their sums with a block fill the registers.
-#[inline(always)]
-pub(crate) fn each_group<S: Simd>(simd: S, n_rows: usize, weights: &Packed, work: &mut impl Group) {
-    for (column, block) in weights.blocks() {
-        // Vectors of 16 numbers come with 32 registers, those of 8 with 16.
-        match (S::F32_LANES, weights.block) {
-            (16, 64) => each_row::<S, 6, 4>(simd, n_rows, column, block, work),
-            (16, 32) => each_row::<S, 8, 2>(simd, n_rows, column, block, work),
-            (16, _) => each_row::<S, 8, 1>(simd, n_rows, column, block, work),
-            (8, _) => each_row::<S, 6, 2>(simd, n_rows, column, block, work),
-            (4, _) => each_row::<S, 4, 4>(simd, n_rows, column, block, work),
-            (2, _) => each_row::<S, 1, 8>(simd, n_rows, column, block, work),
-            _ => each_row::<S, 1, 16>(simd, n_rows, column, block, work),
+pub(crate) fn each_group(n_rows: usize, weights: &Packed, work: impl Group) {
+    Arch::new().dispatch(Each {
+        n_rows,
+        weights,
+        work,
+    });
+}
+
+struct Each<'a, G> {
+    n_rows: usize,
+    weights: &'a Packed,
+    work: G,
+}
+
+impl<G: Group> WithSimd for Each<'_, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (n_rows, mut work) = (self.n_rows, self.work);
+        for (column, block) in self.weights.blocks() {
+            let work = &mut work;
+            // Vectors of 16 numbers come with 32 registers, those of 8 with 16.
+            match (S::F32_LANES, self.weights.block) {
+                (16, 64) => each_row::<S, 6, 4>(simd, n_rows, column, block, work),
+                (16, 32) => each_row::<S, 8, 2>(simd, n_rows, column, block, work),
+                (16, _) => each_row::<S, 8, 1>(simd, n_rows, column, block, work),
+                (8, _) => each_row::<S, 6, 2>(simd, n_rows, column, block, work),
+                (4, _) => each_row::<S, 4, 4>(simd, n_rows, column, block, work),
+                (2, _) => each_row::<S, 1, 8>(simd, n_rows, column, block, work),
+                _ => each_row::<S, 1, 16>(simd, n_rows, column, block, work),
+            }
         }
     }
 }
@@ -194,9 +214,7 @@ pub(crate) fn load<S: Simd>(_: S, values: &[f32]) -> S::f32s {
     S::as_simd_f32s(values).0[0]
 }
 
-/// A bias with zeros after it.
-pub(crate) fn widened(bias: Option<&[f32]>, width: usize) -> Vec<f32> {
-    let mut wide = bias.unwrap_or_default().to_vec();
-    wide.resize(width, 0.0);
-    wide
+/// Columns of packed weights for so many channels.
+pub(crate) fn wide(n_out: usize) -> usize {
+    n_out.next_multiple_of(WIDE)
 }

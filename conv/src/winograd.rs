@@ -12,8 +12,8 @@ use std::cell::RefCell;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::product::{Finish, Group, Packed, add, each_group, load, widened};
-use crate::{Conv, Maps, TAPS, Then, share};
+use crate::product::{Finish, Group, Packed, add, each_group, load};
+use crate::{Conv, Maps, TAPS, share};
 
 /// Pixels of a side of a tile's result.
 const STEP: usize = 4;
@@ -52,17 +52,11 @@ impl Winograd {
     }
 
     /// Convolves at stride 1.
-    pub(crate) fn run(&self, conv: &Conv, input: Maps<'_>, then: Then<'_>, output: &mut [f32]) {
+    pub(crate) fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]) {
         let apart = conv.walk.dilation;
         let [height, width] = conv.walk.size([input.height, input.width]);
         let stride = width * conv.n_out;
         let wide = self.0[0].width;
-        let bias = widened(then.bias, wide);
-        let finish = Finish {
-            bias: &bias,
-            then,
-            n_out: conv.n_out,
-        };
         // Tiles of a row of each grid.
         let n_across = width.div_ceil(apart).div_ceil(STEP);
         let n_rows = N_TILES.div_ceil(n_across * apart * apart) * STEP * apart;
@@ -95,12 +89,13 @@ impl Winograd {
                     if conv.walk.doubled && (place / TILE == EMPTY || place % TILE == EMPTY) {
                         continue;
                     }
-                    arch.dispatch(Multiply {
+                    let multiply = Multiply {
                         tiles: &tiles[..n_tiles * conv.n_in],
                         n_in: conv.n_in,
-                        weights,
                         products: &mut products[..n_tiles * wide],
-                    });
+                        wide,
+                    };
+                    each_group(n_tiles, weights, multiply);
                 }
                 arch.dispatch(Leave {
                     products,
@@ -280,19 +275,9 @@ fn column_in<S: Simd, const INSIDE: bool>(
 struct Multiply<'a> {
     tiles: &'a [f32],
     n_in: usize,
-    weights: &'a Packed,
     /// `[tiles, wide]`.
     products: &'a mut [f32],
-}
-
-impl WithSimd for Multiply<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let (n_tiles, weights) = (self.tiles.len() / self.n_in, self.weights);
-        each_group(simd, n_tiles, weights, &mut self);
-    }
+    wide: usize,
 }
 
 impl Group for Multiply<'_> {
@@ -308,7 +293,7 @@ impl Group for Multiply<'_> {
         let rows = (&self.tiles[first * self.n_in..], self.n_in, self.n_in);
         let sums = add(simd, rows, block, [[simd.splat_f32s(0.0); V]; R]);
         for r in 0..R {
-            let target = &mut self.products[(first + r) * self.weights.width + column..];
+            let target = &mut self.products[(first + r) * self.wide + column..];
             let (target, _) = S::as_mut_simd_f32s(target);
             target[..V].copy_from_slice(&sums[r]);
         }

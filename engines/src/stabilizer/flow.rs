@@ -6,12 +6,12 @@
 //! variational refinement, a patch starts from the best of several motions: those found for the coarser patches around
 //! it and for its neighbours.
 
-use crate::simd::dispatch;
 use pulp::{Simd, WithSimd};
 
 use super::octet::Octet;
 use super::patch::{PATCH, Patch};
 use super::pyramid::{Level, Pyramid};
+use crate::simd::dispatch;
 
 /// Distance between patches in pixels.
 const STEP: usize = 4;

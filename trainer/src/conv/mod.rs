@@ -107,18 +107,14 @@ impl Conv {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
 
-    fn noise(n: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed;
-        (0..n)
-            .map(|_| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 8) as f32 / (1 << 24) as f32 - 0.5
-            })
-            .collect()
+    fn noise(n: usize, seed: u64) -> Vec<f32> {
+        let mut random = Random::of(&[seed]);
+        (0..n).map(|_| random.unit() - 0.5).collect()
     }
 
-    fn maps(height: usize, width: usize, n_channels: usize, seed: u32) -> Maps {
+    fn maps(height: usize, width: usize, n_channels: usize, seed: u64) -> Maps {
         Maps {
             height,
             width,
