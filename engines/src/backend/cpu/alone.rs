@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::frame::FrameFormat;
 use crate::geometry::Geometry;
 use crate::model::Model;
-use crate::settings::{Precision, Settings};
+use crate::settings::Settings;
 
 /// The whole network of a style on OpenVINO, at the padded size and in the precision that an engine would use.
 pub struct NetworkAlone {
@@ -28,10 +28,8 @@ impl NetworkAlone {
             format.height,
             settings.processing_size,
         )?;
-        let way = match measure::way(model, &convention, settings.precision)? {
-            Way::Own => Way::Runtime(Precision::F32),
-            way @ Way::Runtime(_) => way,
-        };
+        let way = measure::way(model, &convention, settings.precision)?;
+        let way = Way::Runtime(way.precision());
         let size = (geometry.padded_width, geometry.padded_height);
         let plan = Plan {
             trunk: None,

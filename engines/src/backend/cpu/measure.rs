@@ -8,7 +8,6 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::network::Way;
-use super::own::Own;
 use super::runtime::{core, failed, probe};
 use super::session::reshape;
 use super::trial::{TEST_SIZE, Trial};
@@ -29,7 +28,7 @@ const N_TIMED: usize = 3;
 
 /// What was measured, by the hash of the network's file and convention, for the life of the process.
 static HALF_AGREES: LazyLock<Mutex<HashMap<u64, bool>>> = LazyLock::new(Mutex::default);
-static TIMES: LazyLock<Mutex<HashMap<u64, Times>>> = LazyLock::new(Mutex::default);
+static TIMES: LazyLock<Mutex<HashMap<(u64, bool), Times>>> = LazyLock::new(Mutex::default);
 static MEASURED: LazyLock<Mutex<HashMap<u64, Convention>>> = LazyLock::new(Mutex::default);
 
 /// The convention of a network with nothing left open.
@@ -94,36 +93,48 @@ pub(super) fn way(model: &Model, convention: &Convention, asked: Precision) -> R
             found: "half".to_owned(),
             wanted: "f32 or auto, because this processor computes neither bf16 nor f16",
         }),
-        (Precision::F32, _) => Ok(times(model, convention)?.exact()),
-        (Precision::Auto, _) => {
-            let times = times(model, convention)?;
-            Ok(if times.half_pays() && half_agrees(model, convention)? {
-                Way::Runtime(Precision::Half)
-            } else {
-                times.exact()
-            })
+        (Precision::F32 | Precision::Auto, _) => {
+            // In f32, what half precision takes need not be found out.
+            let with_half = asked == Precision::Auto && half.is_some();
+            let times = once(&TIMES, (kind(model), with_half), || {
+                times(model, convention, with_half)
+            })?;
+            let agrees = || once(&HALF_AGREES, key(model), || half_agrees(model, convention));
+            Ok(
+                if asked == Precision::Auto && times.half_pays() && agrees()? {
+                    Way::Runtime(Precision::Half)
+                } else {
+                    times.exact()
+                },
+            )
         }
     }
 }
 
+/// What is known, or else found out now. Whoever asks for anything of the kind meanwhile waits.
+fn once<K: Eq + Hash, T: Copy>(
+    known: &Mutex<HashMap<K, T>>,
+    key: K,
+    find: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(&found) = known.get(&key) {
+        return Ok(found);
+    }
+    let found = find()?;
+    known.insert(key, found);
+    Ok(found)
+}
+
 /// Whether half precision gives the same picture as f32.
 fn half_agrees(model: &Model, convention: &Convention) -> Result<bool> {
-    let key = key(model);
-    // Held while measuring: whoever asks for the same meanwhile waits for it.
-    let mut known = HALF_AGREES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(&agrees) = known.get(&key) {
-        return Ok(agrees);
-    }
     let (input_range, output_range) = convention.ranges();
     let trial = |precision| {
         let way = Way::Runtime(precision);
         Trial::open(model, convention, None, input_range, way)
     };
     let (mut exact, mut half) = (trial(Precision::F32)?, trial(Precision::Half)?);
-    let db = psnr_db(exact.paint()?, half.paint()?, output_range);
-    let agrees = db >= HALF_AGREES_DB;
-    known.insert(key, agrees);
-    Ok(agrees)
+    Ok(psnr_db(exact.paint()?, half.paint()?, output_range) >= HALF_AGREES_DB)
 }
 
 /// What painting the test picture takes each way, in seconds, or infinity where it cannot go.
@@ -154,31 +165,23 @@ fn pays(time: f64, other: f64) -> bool {
 }
 
 /// Finds out what each way takes, each at its fastest, in turns so that what else goes on counts for all.
-fn times(model: &Model, convention: &Convention) -> Result<Times> {
-    let key = kind(model);
-    let mut known = TIMES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(&times) = known.get(&key) {
-        return Ok(times);
-    }
+fn times(model: &Model, convention: &Convention, with_half: bool) -> Result<Times> {
     let trunk = trunk::cut(&model.bytes).filter(|_| convention.size.value == Size::Any);
-    let has_own = trunk
-        .as_ref()
-        .is_some_and(|trunk| Own::of(trunk, TEST_SIZE).is_some());
-    let ways = [
-        has_own.then_some(Way::Own),
-        Some(Way::Runtime(Precision::F32)),
-        probe()?.half.map(|_| Way::Runtime(Precision::Half)),
-    ];
+    let (input_range, _) = convention.ranges();
+    let trial = |way| Trial::open(model, convention, trunk.as_ref(), input_range, way);
+    let own = trunk.as_ref().map(|_| trial(Way::Own)).transpose()?;
+    let own = own.filter(|trial| trial.way() == Way::Own);
+    // A network that cannot be had in it is painted in f32.
+    let half = with_half.then(|| trial(Way::Runtime(Precision::Half)).ok());
+    let half = half.flatten();
     let mut fastest = [f64::INFINITY; 3];
-    if ways.iter().flatten().count() > 1 {
-        let (input_range, _) = convention.ranges();
-        let trial = |way| Trial::open(model, convention, trunk.as_ref(), input_range, way);
-        let mut trials = ways.map(|way| way.map(trial).transpose());
+    if own.is_some() || half.is_some() {
+        let mut trials = [own, Some(trial(Way::Runtime(Precision::F32))?), half];
         let start = Instant::now();
         let mut n = 0;
         while n < N_TIMED || start.elapsed() < TIMED {
             for (trial, fastest) in trials.iter_mut().zip(&mut fastest) {
-                let Ok(Some(trial)) = trial else { continue };
+                let Some(trial) = trial else { continue };
                 let start = Instant::now();
                 trial.paint()?;
                 *fastest = start.elapsed().as_secs_f64().min(*fastest);
@@ -187,9 +190,7 @@ fn times(model: &Model, convention: &Convention) -> Result<Times> {
         }
     }
     let [own, exact, half] = fastest;
-    let times = Times { own, exact, half };
-    known.insert(key, times);
-    Ok(times)
+    Ok(Times { own, exact, half })
 }
 
 fn psnr_db(exact: &[f32], found: &[f32], range: ValueRange) -> f64 {

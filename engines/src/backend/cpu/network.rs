@@ -18,12 +18,21 @@ pub(super) enum Way {
 }
 
 impl Way {
+    /// What it computes in.
+    pub(super) fn precision(self) -> Precision {
+        match self {
+            Self::Own => Precision::F32,
+            Self::Runtime(precision) => precision,
+        }
+    }
+
     /// What runs it, and in which number format.
     pub(super) fn words(self, runtime: &Runtime) -> [String; 2] {
-        match self {
-            Self::Own => ["built in".to_owned(), "f32".to_owned()],
-            Self::Runtime(precision) => [runtime.name(), precision.hint(runtime).to_owned()],
-        }
+        let name = match self {
+            Self::Own => "built in".to_owned(),
+            Self::Runtime(_) => runtime.name(),
+        };
+        [name, self.precision().hint(runtime).to_owned()]
     }
 }
 

@@ -93,10 +93,7 @@ impl Session {
             way,
             n_slots,
         } = plan;
-        let precision = match way {
-            Way::Own => Precision::F32,
-            Way::Runtime(precision) => precision,
-        };
+        let precision = way.precision();
         let refuse = |reason: String| Error::Style {
             name: model.name.clone(),
             reason,

@@ -77,6 +77,11 @@ impl Trial {
         })
     }
 
+    /// How the network is run: not as asked for, if our own code cannot.
+    pub(super) fn way(&self) -> Way {
+        self.network.way()
+    }
+
     /// Paints the test picture, and shows the values that the network gave.
     pub(super) fn paint(&mut self) -> Result<&[f32]> {
         self.network.infer(0, &self.input, &mut self.painted)?;
