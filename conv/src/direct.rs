@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use pulp::Simd;
 use rayon::prelude::*;
 
-use crate::product::{Finish, Group, Packed, add, each_group};
+use crate::product::{Finish, Group, Packed, WIDE, add, add_pairs, each_group, joined, n_lanes};
 use crate::{Conv, Maps, SIDE, TAPS, share};
 
 /// Pixels that a thread makes at a time, fewer where there is not enough to do for all.
@@ -15,29 +15,79 @@ thread_local! {
     static ROWS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Weights `[9 * n_in, n_out]`.
+/// Weights for each row that is made from a place, `[tap rows * 3 * n_in, columns]`.
+///
+/// Of maps whose pixels stand for 2x2, a place gives two rows of two pixels. Each row sees two rows of pixels, and its
+/// two pixels are the columns: six taps instead of the nine that the definition has for each.
 #[derive(Clone, Debug)]
-pub(crate) struct Direct(Packed);
+pub(crate) struct Direct {
+    kernels: Vec<Packed>,
+    /// Numbers that a place gives in a row.
+    n_columns: usize,
+    /// Whether there are so few columns that a vector holds them for two numbers of the input.
+    in_pairs: bool,
+}
 
 impl Direct {
     /// From weights `[n_out, n_in, 3, 3]`.
-    pub(crate) fn new(weights: &[f32], n_in: usize, n_out: usize) -> Self {
-        let at = |row, column| weights[(column * n_in + row % n_in) * TAPS + row / n_in];
-        Self(Packed::new(TAPS * n_in, n_out, at))
+    pub(crate) fn new(weights: &[f32], [n_in, n_out]: [usize; 2], doubled: bool) -> Self {
+        let kernel = |row: usize, out: usize| &weights[(out * n_in + row % n_in) * TAPS..][..TAPS];
+        let n_columns = if doubled { 2 * n_out } else { n_out };
+        let in_pairs = [n_lanes(), 2 * n_columns] == [WIDE; 2] && n_in.is_multiple_of(2);
+        let packed = |n_rows: usize, at: &dyn Fn(usize, usize) -> f32| {
+            if in_pairs {
+                let pair = |row: usize, column: usize| at(2 * row + column % 2, column / 2);
+                Packed::new(n_rows / 2, 2 * n_columns, pair)
+            } else {
+                Packed::new(n_rows, n_columns, at)
+            }
+        };
+        let kernels = if doubled {
+            let of_row = |below: usize| {
+                packed(2 * SIDE * n_in, &|row, column| {
+                    let [y, x] = [row / n_in / SIDE + below, row / n_in % SIDE];
+                    let kernel = kernel(row, column % n_out);
+                    let right = column / n_out;
+                    let taps = kernel.iter().enumerate();
+                    // A pixel further on may be the other half of the same pixel.
+                    let meets = |tap: usize| {
+                        (below + tap / SIDE).div_ceil(2) == y
+                            && (right + tap % SIDE).div_ceil(2) == x
+                    };
+                    let met = taps.filter(|&(tap, _)| meets(tap));
+                    met.map(|(_, weight)| weight).sum()
+                })
+            };
+            vec![of_row(0), of_row(1)]
+        } else {
+            vec![packed(TAPS * n_in, &|row, column| {
+                kernel(row, column)[row / n_in]
+            })]
+        };
+        Self {
+            kernels,
+            n_columns,
+            in_pairs,
+        }
     }
 
     /// Convolves.
     pub(crate) fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]) {
         let (walk, n_in) = (conv.walk, conv.n_in);
-        let [height, width] = walk.size([input.height, input.width]);
-        let out_stride = width * conv.n_out;
+        let [height, width] = [input.height, input.width].map(|side| side.div_ceil(walk.stride));
+        let finish = Finish {
+            n_out: self.n_columns,
+            ..finish
+        };
+        let out_stride = width * self.n_columns;
+        let of_place = self.kernels.len() * out_stride;
         let border = walk.dilation;
         let stride = (input.width + 2 * border) * n_in;
         let n_rows = N_PIXELS.div_ceil(width).min(share(height));
-        let bands = output.par_chunks_mut(n_rows * out_stride).enumerate();
+        let bands = output.par_chunks_mut(n_rows * of_place).enumerate();
         bands.for_each(|(band, target)| {
             let top = band * n_rows;
-            let n_rows = target.len() / out_stride;
+            let n_rows = target.len() / of_place;
             ROWS.with_borrow_mut(|rows| {
                 // The rows that the band sees, with zeros round them.
                 rows.clear();
@@ -50,19 +100,25 @@ impl Direct {
                     }
                     rows.resize(start + stride, 0.0);
                 }
-                for y in 0..n_rows {
+                for (idx, target) in target.chunks_exact_mut(out_stride).enumerate() {
+                    let [y, below] = [idx / self.kernels.len(), idx % self.kernels.len()];
+                    let weights = &self.kernels[below];
                     let row = Row {
-                        rows: &rows[y * walk.stride * stride..],
+                        rows: &rows[(y * walk.stride + below) * stride..],
                         stride,
                         dilation: walk.dilation,
                         step: walk.stride * n_in,
                         n_in,
-                        block: self.0.block,
+                        block: weights.block,
                         finish,
-                        at: (top + y) * out_stride,
-                        target: &mut target[y * out_stride..][..out_stride],
+                        at: top * of_place + idx * out_stride,
+                        target,
                     };
-                    each_group(width, &self.0, row);
+                    if self.in_pairs {
+                        each_group(width, weights, InPairs(row));
+                    } else {
+                        each_group(width, weights, row);
+                    }
                 }
             });
         });
@@ -87,6 +143,33 @@ struct Row<'a> {
     target: &'a mut [f32],
 }
 
+impl Row<'_> {
+    /// Where the places from `first` on see the numbers of taps that follow each other in memory, and how many; and the
+    /// weights of these, of which there are `n_each` for a number.
+    #[inline(always)]
+    fn runs<'b>(
+        &self,
+        first: usize,
+        block: &'b [f32],
+        n_each: usize,
+    ) -> impl Iterator<Item = ((&[f32], usize, usize), &'b [f32])> {
+        let n_taps = if self.dilation == 1 { SIDE } else { 1 };
+        let n = n_taps * self.n_in;
+        let runs = block.chunks_exact(n * n_each).enumerate();
+        runs.map(move |(run, weights)| {
+            let [y, x] = [run * n_taps / SIDE, run * n_taps % SIDE];
+            let start = self.dilation * (y * self.stride + x * self.n_in) + first * self.step;
+            ((&self.rows[start..], self.step, n), weights)
+        })
+    }
+
+    /// Where a place starts in the whole output, and where this row does.
+    #[inline(always)]
+    fn at(&self, place: usize) -> (usize, usize) {
+        (self.at + place * self.finish.n_out, self.at)
+    }
+}
+
 impl Group for Row<'_> {
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "indices of registers")]
@@ -98,25 +181,46 @@ impl Group for Row<'_> {
         block: &[f32],
     ) {
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
-        // Neighbouring taps of a row follow each other in memory.
-        let n_taps = if self.dilation == 1 { SIDE } else { 1 };
-        let n = n_taps * self.n_in;
-        let runs = block.chunks_exact(n * self.block);
-        for (run, weights) in runs.enumerate() {
-            let [y, x] = [run * n_taps / SIDE, run * n_taps % SIDE];
-            let start = self.dilation * (y * self.stride + x * self.n_in) + first * self.step;
-            sums = add(simd, (&self.rows[start..], self.step, n), weights, sums);
+        for (rows, weights) in self.runs(first, block, self.block) {
+            sums = add(simd, rows, weights, sums);
         }
         for r in 0..R {
-            let at = self.at + (first + r) * self.finish.n_out;
             for v in 0..V {
                 let channel = column + v * S::F32_LANES;
                 if channel < self.finish.n_out {
-                    let place = (at, self.at);
+                    let at = self.at(first + r);
                     self.finish
-                        .store(simd, sums[r][v], place, channel, self.target);
+                        .store(simd, sums[r][v], at, channel, self.target);
                 }
             }
+        }
+    }
+}
+
+/// A row of the output whose weights are in pairs.
+struct InPairs<'a>(Row<'a>);
+
+impl Group for InPairs<'_> {
+    #[inline(always)]
+    fn group<S: Simd, const R: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        first: usize,
+        _: usize,
+        block: &[f32],
+    ) {
+        let row = &mut self.0;
+        let mut sums = [simd.splat_f32s(0.0); R];
+        for (rows, weights) in row.runs(first, block, row.block / 2) {
+            sums = add_pairs(simd, rows, weights, sums);
+        }
+        // Two places fill a vector.
+        for r in (0..R).step_by(2) {
+            let n = (R - r).min(2);
+            let sum = joined(simd, sums[r], sums[r + n - 1]);
+            let at = row.at(first + r);
+            row.finish
+                .store_some(simd, sum, at, 0..n * row.finish.n_out, row.target);
         }
     }
 }

@@ -80,8 +80,8 @@ enum Way {
 }
 
 impl Conv {
-    /// From weights `[n_out, n_in, 3, 3]`. None for walks that there is no code for: several pixels from one place to
-    /// the next over maps that are doubled or with taps that are apart; and doubled maps of less than a vector of channels.
+    /// From weights `[n_out, n_in, 3, 3]`. None for walks that there is no code for: those that have two of several pixels
+    /// from one place to the next, taps that are apart, and maps that are doubled.
     ///
     /// # Panics
     /// If there are not as many weights.
@@ -91,13 +91,17 @@ impl Conv {
             n_out * n_in * TAPS,
             "weights are [n_out, n_in, 3, 3]"
         );
-        let is_dense = walk.stride == 1;
-        let way = if is_dense && n_in.is_multiple_of(product::n_lanes()) {
-            Way::Winograd(Winograd::new(weights, n_in, n_out))
-        } else if !walk.doubled && (is_dense || walk.dilation == 1) {
-            Way::Direct(Direct::new(weights, n_in, n_out))
-        } else {
+        let special = [walk.stride > 1, walk.dilation > 1, walk.doubled];
+        if special.into_iter().filter(|&is| is).count() > 1 {
             return None;
+        }
+        let fills_vectors = n_in.is_multiple_of(product::n_lanes());
+        // Two neighbouring pixels of so few channels fill a vector: bringing tiles there and back would take longer.
+        let is_narrow = walk.doubled && 2 * n_out <= product::n_lanes();
+        let way = if walk.stride == 1 && fills_vectors && !is_narrow {
+            Way::Winograd(Winograd::new(weights, n_in, n_out))
+        } else {
+            Way::Direct(Direct::new(weights, [n_in, n_out], walk.doubled))
         };
         Some(Self {
             walk,
@@ -120,8 +124,9 @@ impl Conv {
         if output.is_empty() {
             return;
         }
-        let mut bias = then.bias.unwrap_or_default().to_vec();
-        bias.resize(product::wide(self.n_out), 0.0);
+        let none = vec![0.0; self.n_out];
+        let bias = then.bias.unwrap_or(&none).iter().copied();
+        let bias: Vec<f32> = bias.cycle().take(product::wide(2 * self.n_out)).collect();
         let finish = Finish {
             bias: &bias,
             then,

@@ -1,11 +1,13 @@
 //! Products of matrices: rows of numbers, each by the same weights.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Then;
 
 /// Numbers that widths of packed weights are multiples of: the widest vectors there are.
-const WIDE: usize = 16;
+pub(crate) const WIDE: usize = 16;
 
 /// How many f32 a vector of this processor holds.
 pub(crate) fn n_lanes() -> usize {
@@ -164,10 +166,50 @@ pub(crate) fn add<S: Simd, const R: usize, const V: usize>(
     sums
 }
 
+/// Adds products of pairs of numbers of `R` rows with weights `[n / 2, lanes]`: those of the first number of a pair in even
+/// lanes, those of the second in odd ones.
+#[inline(always)]
+pub(crate) fn add_pairs<S: Simd, const R: usize>(
+    simd: S,
+    (rows, step, n): (&[f32], usize, usize),
+    block: &[f32],
+    mut sums: [S::f32s; R],
+) -> [S::f32s; R] {
+    let mut each = [&[][..]; R];
+    for r in 0..R {
+        let (pairs, _) = rows[r * step..][..n].as_chunks::<2>();
+        each[r] = &pairs[..n / 2];
+    }
+    let (vectors, _) = S::as_simd_f32s(block);
+    for (i, weights) in (0..n / 2).zip(vectors) {
+        for r in 0..R {
+            // As one number of 64 bits, which is loaded into all lanes at once.
+            let [first, second] = each[r][i].map(|value| u64::from(value.to_bits()));
+            let pair = simd.splat_f64s(f64::from_bits(second << 32 | first));
+            sums[r] = simd.mul_add_f32s(bytemuck::cast(pair), *weights, sums[r]);
+        }
+    }
+    sums
+}
+
+/// The sums of the pairs of lanes of two vectors, one after the other.
+#[inline(always)]
+pub(crate) fn joined<S: Simd>(_: S, first: S::f32s, second: S::f32s) -> S::f32s {
+    let mut sums = [0.0; 2 * WIDE];
+    let lanes = S::F32_LANES;
+    S::as_mut_simd_f32s(&mut sums[..lanes]).0[0] = first;
+    S::as_mut_simd_f32s(&mut sums[lanes..2 * lanes]).0[0] = second;
+    let mut joined = [0.0; WIDE];
+    for i in 0..lanes {
+        joined[i] = sums[2 * i] + sums[2 * i + 1];
+    }
+    S::as_simd_f32s(&joined[..lanes]).0[0]
+}
+
 /// What follows a convolution, on vectors of channels of a pixel.
 #[derive(Clone, Copy)]
 pub(crate) struct Finish<'a> {
-    /// Of all columns of packed weights; zeros where there is none.
+    /// Of the channels, over and over for as many columns as packed weights have; zeros where there is none.
     pub bias: &'a [f32],
     pub then: Then<'a>,
     pub n_out: usize,
@@ -185,11 +227,24 @@ impl Finish<'_> {
         channel: usize,
         target: &mut [f32],
     ) {
-        let lanes = S::F32_LANES;
-        let mut value = simd.add_f32s(value, load(simd, &self.bias[channel..channel + lanes]));
-        let n = lanes.min(self.n_out - channel);
+        let n = S::F32_LANES.min(self.n_out - channel);
+        self.store_some(simd, value, (at, first), channel..channel + n, target);
+    }
+
+    /// The same of those channels, of which there is at most a vector. What is beyond a pixel's is the next pixel's.
+    #[inline(always)]
+    pub(crate) fn store_some<S: Simd>(
+        &self,
+        simd: S,
+        value: S::f32s,
+        (at, first): (usize, usize),
+        channels: Range<usize>,
+        target: &mut [f32],
+    ) {
+        let (start, n, lanes) = (channels.start, channels.len(), S::F32_LANES);
+        let mut value = simd.add_f32s(value, load(simd, &self.bias[start..start + lanes]));
         if let Some(add) = self.then.add {
-            let add = &add[at + channel..at + channel + n];
+            let add = &add[at + start..][..n];
             let add = if n == lanes {
                 load(simd, add)
             } else {
@@ -200,7 +255,7 @@ impl Finish<'_> {
         if self.then.relu {
             value = simd.max_f32s(value, simd.splat_f32s(0.0));
         }
-        let target = &mut target[at + channel - first..at + channel - first + n];
+        let target = &mut target[at + start - first..][..n];
         if n == lanes {
             S::as_mut_simd_f32s(target).0[0] = value;
         } else {

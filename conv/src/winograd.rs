@@ -28,11 +28,10 @@ const EMPTY: usize = 2;
 const N_TILES: usize = 40;
 /// Numbers between two places' matrices besides their own, so that they do not fall on the same cache lines.
 const GAP: usize = 16;
-/// An offset outside the maps.
-const OUTSIDE: usize = usize::MAX;
 
 thread_local! {
-    static TILES: RefCell<[Vec<f32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+    /// Tiles, products, and zeros.
+    static TILES: RefCell<[Vec<f32>; 3]> = const { RefCell::new([Vec::new(), Vec::new(), Vec::new()]) };
 }
 
 /// Weights, transformed: a matrix for each place.
@@ -64,22 +63,24 @@ impl Winograd {
         let bands = output.par_chunks_mut(n_rows * stride).enumerate();
         bands.for_each(|(band, target)| {
             let n_rows_here = target.len() / stride;
-            let n_tiles = n_rows_here.div_ceil(STEP * apart) * apart * apart * n_across;
             let grid = Grid {
                 top: band * n_rows,
                 apart,
                 n_across,
-                n_tiles,
+                n_rows: n_rows_here.div_ceil(STEP * apart) * apart * apart,
             };
-            TILES.with_borrow_mut(|[tiles, products]| {
+            let n_tiles = grid.n_rows * n_across;
+            TILES.with_borrow_mut(|[tiles, products, zeros]| {
                 let (to_tiles, to_products) = (n_tiles * conv.n_in + GAP, n_tiles * wide + GAP);
                 grow(tiles, PLACES * to_tiles);
                 grow(products, PLACES * to_products);
+                grow(zeros, input.width * conv.n_in);
                 let arch = Arch::new();
                 arch.dispatch(Enter {
                     conv,
                     input,
                     grid,
+                    zeros: &zeros[..input.width * conv.n_in],
                     tiles,
                     step: to_tiles,
                 });
@@ -146,7 +147,7 @@ fn transform([a, b, c]: [f32; 3]) -> [f32; TILE] {
     ]
 }
 
-/// Where the tiles of a band lie.
+/// Where the tiles of a band lie: in rows, and those in bands of as many rows and columns of pixels as taps are apart.
 #[derive(Clone, Copy)]
 struct Grid {
     /// Row of the output that the band starts at.
@@ -155,19 +156,23 @@ struct Grid {
     apart: usize,
     /// Tiles of a row of each grid of such pixels.
     n_across: usize,
-    n_tiles: usize,
+    /// Rows of tiles.
+    n_rows: usize,
 }
 
 impl Grid {
-    /// Row and column in the output of a tile's first pixel. Rows of tiles follow each other, in each of them the rows of
-    /// pixels between, and there the columns between.
+    /// Row and column in the output of the first pixel of the first tile of a row. Those further right follow `step` apart.
     #[inline(always)]
-    fn place(&self, tile: usize) -> [usize; 2] {
-        let (row, across) = (tile / self.n_across, tile % self.n_across);
+    fn row(&self, row: usize) -> [usize; 2] {
         let (row, left) = (row / self.apart, row % self.apart);
         let (row, top) = (row / self.apart, row % self.apart);
-        let step = STEP * self.apart;
-        [self.top + row * step + top, across * step + left]
+        [self.top + row * self.step() + top, left]
+    }
+
+    /// Pixels from one tile to the next.
+    #[inline(always)]
+    fn step(&self) -> usize {
+        STEP * self.apart
     }
 }
 
@@ -176,6 +181,8 @@ struct Enter<'a> {
     conv: &'a Conv,
     input: Maps<'a>,
     grid: Grid,
+    /// As many as a row of the input has numbers.
+    zeros: &'a [f32],
     tiles: &'a mut [f32],
     /// Numbers from one place to the next.
     step: usize,
@@ -186,89 +193,125 @@ impl WithSimd for Enter<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (n, apart) = (self.conv.n_in, self.grid.apart);
-        let halving = u32::from(self.conv.walk.doubled);
-        // Where pixels of a tile are, from its first one's place, one tap further back.
-        let offsets = |first: usize, side: usize, stride: usize| {
-            let mut offsets = [OUTSIDE; TILE];
-            for (i, offset) in offsets.iter_mut().enumerate() {
-                let at = (first + i * apart).wrapping_sub(apart);
-                if at < side << halving {
-                    *offset = (at >> halving) * stride;
+        if self.conv.walk.doubled {
+            self.tiles::<S, true>(simd);
+        } else {
+            self.tiles::<S, false>(simd);
+        }
+    }
+}
+
+impl Enter<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, const DOUBLED: bool>(self, simd: S) {
+        let (
+            n,
+            Grid {
+                apart, n_across, ..
+            },
+        ) = (self.conv.n_in, self.grid);
+        let halving = u32::from(DOUBLED);
+        let stride = self.input.width * n;
+        for idx in 0..self.grid.n_rows {
+            let [top, left] = self.grid.row(idx);
+            // A tile starts one tap before its result.
+            let mut lines = [self.zeros; TILE];
+            for (i, line) in lines.iter_mut().enumerate() {
+                let row = (top + i * apart).wrapping_sub(apart);
+                if row < self.input.height << halving {
+                    *line = &self.input.values[(row >> halving) * stride..][..stride];
                 }
             }
-            offsets
-        };
-        for tile in 0..self.grid.n_tiles {
-            let [top, left] = self.grid.place(tile);
-            let rows = offsets(top, self.input.height, self.input.width * n);
-            let columns = offsets(left, self.input.width, n);
-            let to = &mut self.tiles[tile * n..];
-            let is_inside = !rows.contains(&OUTSIDE) && !columns.contains(&OUTSIDE);
-            let at = (rows, columns);
-            match (is_inside, self.conv.walk.doubled) {
-                (true, false) => tile_in::<S, true, false>(simd, self.input, at, n, to, self.step),
-                (true, true) => tile_in::<S, true, true>(simd, self.input, at, n, to, self.step),
-                (false, false) => {
-                    tile_in::<S, false, false>(simd, self.input, at, n, to, self.step);
+            for channel in (0..n).step_by(S::F32_LANES) {
+                let row = Row {
+                    lines,
+                    apart,
+                    width: self.input.width << halving,
+                    n,
+                    channel,
+                };
+                // Tiles overlap by two columns.
+                let mut a = row.column::<S, DOUBLED>(simd, left, 0);
+                let mut b = row.column::<S, DOUBLED>(simd, left, 1);
+                for across in 0..n_across {
+                    let left = left + across * self.grid.step();
+                    let (c, d, e);
+                    if DOUBLED {
+                        // The first two pixels of a result are one, as are the last two.
+                        c = b;
+                        d = row.column::<S, DOUBLED>(simd, left, 3);
+                        e = d;
+                    } else {
+                        c = row.column::<S, DOUBLED>(simd, left, 2);
+                        d = row.column::<S, DOUBLED>(simd, left, 3);
+                        e = row.column::<S, DOUBLED>(simd, left, 4);
+                    }
+                    let f = row.column::<S, DOUBLED>(simd, left, 5);
+                    let at = (idx * n_across + across) * n + channel;
+                    let to = &mut self.tiles[at..];
+                    tile_in::<S, DOUBLED>(simd, &[a, b, c, d, e, f], to, self.step);
+                    (a, b) = (e, f);
                 }
-                (false, true) => tile_in::<S, false, true>(simd, self.input, at, n, to, self.step),
             }
         }
     }
 }
 
-#[inline(always)]
-fn tile_in<S: Simd, const INSIDE: bool, const DOUBLED: bool>(
-    simd: S,
-    input: Maps<'_>,
-    (rows, columns): ([usize; TILE], [usize; TILE]),
+/// Pixels that a row of tiles sees, of a vector of channels.
+struct Row<'a> {
+    /// Rows of pixels.
+    lines: [&'a [f32]; TILE],
+    /// Pixels from one of a tile's to the next.
+    apart: usize,
+    /// Pixels of a row.
+    width: usize,
     n: usize,
+    channel: usize,
+}
+
+impl Row<'_> {
+    /// `B' d` of a column of the tile whose result starts at `left`; zeros where it lies outside.
+    #[inline(always)]
+    fn column<S: Simd, const DOUBLED: bool>(
+        &self,
+        simd: S,
+        left: usize,
+        idx: usize,
+    ) -> [S::f32s; TILE] {
+        let mut pixels = [simd.splat_f32s(0.0); TILE];
+        let x = (left + idx * self.apart).wrapping_sub(self.apart);
+        if x < self.width {
+            let at = (x >> u32::from(DOUBLED)) * self.n + self.channel;
+            for (pixel, line) in pixels.iter_mut().zip(&self.lines) {
+                *pixel = load(simd, &line[at..at + S::F32_LANES]);
+            }
+        }
+        enter(simd, pixels)
+    }
+}
+
+/// The rest of `B' d B`, from its columns.
+#[inline(always)]
+fn tile_in<S: Simd, const DOUBLED: bool>(
+    simd: S,
+    columns: &[[S::f32s; TILE]; TILE],
     to: &mut [f32],
     step: usize,
 ) {
-    for channel in (0..n).step_by(S::F32_LANES) {
-        let values = &input.values[channel..];
-        let turned = [
-            column_in::<S, INSIDE>(simd, values, &rows, columns[0]),
-            column_in::<S, INSIDE>(simd, values, &rows, columns[1]),
-            column_in::<S, INSIDE>(simd, values, &rows, columns[2]),
-            column_in::<S, INSIDE>(simd, values, &rows, columns[3]),
-            column_in::<S, INSIDE>(simd, values, &rows, columns[4]),
-            column_in::<S, INSIDE>(simd, values, &rows, columns[5]),
-        ];
-        for y in 0..TILE {
-            if DOUBLED && y == EMPTY {
+    let [a, b, c, d, e, f] = columns;
+    for y in 0..TILE {
+        if DOUBLED && y == EMPTY {
+            continue;
+        }
+        let row = enter(simd, [a[y], b[y], c[y], d[y], e[y], f[y]]);
+        for (x, value) in row.into_iter().enumerate() {
+            if DOUBLED && x == EMPTY {
                 continue;
             }
-            let [a, b, c, d, e, f] = &turned;
-            let row = enter(simd, [a[y], b[y], c[y], d[y], e[y], f[y]]);
-            for (x, value) in row.into_iter().enumerate() {
-                if DOUBLED && x == EMPTY {
-                    continue;
-                }
-                let at = (y * TILE + x) * step + channel;
-                S::as_mut_simd_f32s(&mut to[at..at + S::F32_LANES]).0[0] = value;
-            }
+            let at = (y * TILE + x) * step;
+            S::as_mut_simd_f32s(&mut to[at..at + S::F32_LANES]).0[0] = value;
         }
     }
-}
-
-/// `B' d` of a column of a tile.
-#[inline(always)]
-fn column_in<S: Simd, const INSIDE: bool>(
-    simd: S,
-    values: &[f32],
-    rows: &[usize; TILE],
-    column: usize,
-) -> [S::f32s; TILE] {
-    let mut pixels = [simd.splat_f32s(0.0); TILE];
-    for (pixel, &row) in pixels.iter_mut().zip(rows) {
-        if INSIDE || (row != OUTSIDE && column != OUTSIDE) {
-            *pixel = load(simd, &values[row + column..][..S::F32_LANES]);
-        }
-    }
-    enter(simd, pixels)
 }
 
 /// Products of a place's tiles, `[tiles, n_in]`, with its weights.
@@ -332,31 +375,46 @@ impl Leave<'_> {
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "indices of registers")]
     fn tiles<S: Simd, const DOUBLED: bool>(self, simd: S) {
-        let Grid { top, apart, .. } = self.grid;
+        let Grid {
+            top,
+            apart,
+            n_across,
+            ..
+        } = self.grid;
         let (n, width) = (self.finish.n_out, self.width);
         let bottom = top + self.target.len() / (n * width);
-        for tile in 0..self.grid.n_tiles {
-            let [y_first, x_first] = self.grid.place(tile);
-            let fits =
-                |first: usize, end: usize| STEP.min(end.saturating_sub(first).div_ceil(apart));
-            let (n_down, n_right) = (fits(y_first, bottom), fits(x_first, width));
-            for channel in (0..n).step_by(S::F32_LANES) {
-                let products = &self.products[tile * self.wide + channel..];
-                let turned = [
-                    column_out::<S, DOUBLED, 0>(simd, products, self.step),
-                    column_out::<S, DOUBLED, 1>(simd, products, self.step),
-                    column_out::<S, DOUBLED, 2>(simd, products, self.step),
-                    column_out::<S, DOUBLED, 3>(simd, products, self.step),
-                    column_out::<S, DOUBLED, 4>(simd, products, self.step),
-                    column_out::<S, DOUBLED, 5>(simd, products, self.step),
-                ];
-                for y in 0..n_down {
-                    let [a, b, c, d, e, f] = &turned;
-                    let row = leave(simd, [a[y], b[y], c[y], d[y], e[y], f[y]]);
-                    for x in 0..n_right {
-                        let at = ((y_first + y * apart) * width + x_first + x * apart) * n;
-                        let place = (at, top * width * n);
-                        self.finish.store(simd, row[x], place, channel, self.target);
+        let fits = |first: usize, end: usize| STEP.min(end.saturating_sub(first).div_ceil(apart));
+        for idx in 0..self.grid.n_rows {
+            let [y_first, left] = self.grid.row(idx);
+            let n_down = fits(y_first, bottom);
+            for across in 0..n_across {
+                let x_first = left + across * self.grid.step();
+                let n_right = fits(x_first, width);
+                let products = &self.products[(idx * n_across + across) * self.wide..];
+                for channel in (0..n).step_by(S::F32_LANES) {
+                    let products = &products[channel..];
+                    let turned = [
+                        column_out::<S, DOUBLED, 0>(simd, products, self.step),
+                        column_out::<S, DOUBLED, 1>(simd, products, self.step),
+                        column_out::<S, DOUBLED, 2>(simd, products, self.step),
+                        column_out::<S, DOUBLED, 3>(simd, products, self.step),
+                        column_out::<S, DOUBLED, 4>(simd, products, self.step),
+                        column_out::<S, DOUBLED, 5>(simd, products, self.step),
+                    ];
+                    // Bounds that are known keep vectors in registers.
+                    for y in 0..STEP {
+                        if y >= n_down {
+                            break;
+                        }
+                        let [a, b, c, d, e, f] = &turned;
+                        let row = leave(simd, [a[y], b[y], c[y], d[y], e[y], f[y]]);
+                        let start = (y_first + y * apart) * width + x_first;
+                        for x in 0..STEP {
+                            if x < n_right {
+                                let place = ((start + x * apart) * n, top * width * n);
+                                self.finish.store(simd, row[x], place, channel, self.target);
+                            }
+                        }
                     }
                 }
             }
