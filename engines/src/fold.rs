@@ -1,6 +1,6 @@
-//! Folding a style into a network: the template of a size holds the convolutions that all styles of that size share, the
-//! style's file what makes them its own. Per channel that a convolution gives, its weights are multiplied by the style's
-//! scale, and the style's shift is added.
+//! Folding a style into a network: the template of a size holds the convolutions that all styles of that size started
+//! from, the style's file what makes them its own. Its weights, if it has some, replace those of the template. Then, per
+//! channel that a convolution gives, they are multiplied by the style's scale, and the style's shift is added.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -36,13 +36,15 @@ pub(crate) fn fold(template: &[u8], name: &str, style: &StyleFile<'_>) -> Result
                 .ok_or_else(|| format!("its template has no constant `{name}`"))
         };
         let (weight, bias) = (constant(WEIGHT)?, constant(BIAS)?);
-        let n_channels = n_channels(weight)?;
-        let numbers = |what: &str| {
-            let name = format!("{quality}/{convolution}.{what}");
-            style.numbers(&name, n_channels)
+        let dims = dims(weight)?;
+        let n_channels = dims[0];
+        let name = |end: &str| format!("{quality}/{convolution}{end}");
+        let numbers = |end: &str| style.numbers(&name(end), &[n_channels]);
+        let (scale, shift) = (numbers(".scale")?, numbers(".shift")?);
+        let mut weights = match name(WEIGHT) {
+            own if style.has(&own) => style.numbers(&own, &dims)?,
+            _ => values(weight)?,
         };
-        let (scale, shift) = (numbers("scale")?, numbers("shift")?);
-        let mut weights = values(weight)?;
         let n_per_channel = weights.len() / n_channels;
         for (weights, scale) in weights.chunks_exact_mut(n_per_channel).zip(&scale) {
             weights.iter_mut().for_each(|weight| *weight *= scale);
@@ -105,15 +107,15 @@ fn values(constant: &Constant) -> Result<Vec<f32>, String> {
     })
 }
 
-/// How many channels a convolution of these weights gives.
-fn n_channels(weight: &Constant) -> Result<usize, String> {
+/// Shape of a convolution's weights.
+fn dims(weight: &Constant) -> Result<[usize; 4], String> {
     let dims: Option<Vec<_>> = weight
         .dims
         .iter()
         .map(|&dim| usize::try_from(dim).ok().filter(|&n| n > 0))
         .collect();
     match dims.as_deref() {
-        Some(&[n_channels, _, _, _]) => Ok(n_channels),
+        Some(&[n_out, n_in, height, width]) => Ok([n_out, n_in, height, width]),
         _ => Err(format!(
             "its template's `{}` has the shape {:?}, wanted [out, in, height, width]",
             weight.name, weight.dims
@@ -125,7 +127,7 @@ fn n_channels(weight: &Constant) -> Result<usize, String> {
 mod tests {
     use super::*;
     use crate::onnx::Node;
-    use crate::style_file::tests::file;
+    use crate::style_file::tests::{file, file_of};
     use prost::Message;
 
     /// A template of one convolution of a channel to two.
@@ -167,6 +169,30 @@ mod tests {
         assert_eq!(model.metadata("impasto.name"), Some("waves"));
         assert_eq!(model.metadata("impasto.title"), Some("Waves"));
         assert_eq!(model.metadata("impasto.artist"), None);
+    }
+
+    #[test]
+    fn weights_of_the_style_replace_those_of_the_template() {
+        let tensors: [(&str, &[usize], &[f32]); 3] = [
+            ("best/c1.weight", &[2, 1, 1, 2], &[5.0, 6.0, 7.0, 8.0]),
+            ("best/c1.scale", &[2], &[2.0, -1.0]),
+            ("best/c1.shift", &[2], &[0.5, 7.0]),
+        ];
+        let bytes = file_of(&tensors);
+        let folded = fold(&plain(), "waves", &StyleFile::parse(&bytes).unwrap()).unwrap();
+        let model = ModelProto::parse(&folded).unwrap();
+        let constants = model.graph.as_ref().unwrap().constants();
+        assert_eq!(constants["c1.weight"].floats(), [10.0, 12.0, -7.0, -8.0]);
+        let reshaped = file_of(&tensors.map(|(name, dims, values)| match dims {
+            [2] => (name, dims, values),
+            _ => (name, &[2, 2][..], values),
+        }));
+        let style = StyleFile::parse(&reshaped).unwrap();
+        let error = fold(&plain(), "waves", &style).unwrap_err();
+        assert!(
+            error.contains("best/c1.weight") && error.contains("[2, 1, 1, 2]"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -75,17 +75,25 @@ mod tests {
 
     #[test]
     fn every_style_has_what_every_convolution_of_every_template_needs_and_no_more() {
-        let mut wanted = BTreeSet::new();
-        for (word, bytes) in TEMPLATES {
-            let model = ModelProto::parse(bytes).unwrap();
-            for name in convolutions(model.graph.as_ref().unwrap()).unwrap() {
-                wanted.insert(format!("{word}/{name}.scale"));
-                wanted.insert(format!("{word}/{name}.shift"));
-            }
-        }
         for (name, bytes) in STYLES {
             let style = StyleFile::parse(bytes).unwrap();
             let found: BTreeSet<_> = style.names().into_iter().collect();
+            let mut wanted = BTreeSet::new();
+            for (word, bytes) in TEMPLATES {
+                let model = ModelProto::parse(bytes).unwrap();
+                let names = convolutions(model.graph.as_ref().unwrap()).unwrap();
+                // Weights of all convolutions of a size, or of none.
+                let has_own = names
+                    .iter()
+                    .any(|name| style.has(&format!("{word}/{name}.weight")));
+                let ends = [".scale", ".shift", ".weight"];
+                let ends = &ends[..if has_own { 3 } else { 2 }];
+                let names = names.iter();
+                wanted
+                    .extend(names.flat_map(|name| {
+                        ends.iter().map(move |end| format!("{word}/{name}{end}"))
+                    }));
+            }
             assert_eq!(found, wanted, "{name}");
             assert!(style.words.contains_key("title"), "{name}");
             assert!(style.words.contains_key("licence"), "{name}");

@@ -1,7 +1,8 @@
 //! The weighted mean of networks of one build: what lies between their styles.
 //!
-//! Styles of one family differ only in numbers that stand linearly in the network, so the mean of two networks is the
-//! network of the mean style.
+//! Styles of one family started from one network and did not go far from it. What lies between two such networks paints
+//! what lies between their styles (as with the models that Wortsman et al. 2022, "Model soups", average); of two that
+//! started apart, it paints nothing of either.
 
 use std::collections::HashMap;
 

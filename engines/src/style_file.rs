@@ -1,7 +1,8 @@
 //! A style of the gallery as it lies on disk: a safetensors file with the numbers by which its convolutions differ from
 //! those of the other styles, for every size of network, and with the style's title and origin.
 //!
-//! `QUALITY/NAME.scale` and `QUALITY/NAME.shift` hold a number per channel that the convolution `NAME` gives.
+//! `QUALITY/NAME.scale` and `QUALITY/NAME.shift` hold a number per channel that the convolution `NAME` gives,
+//! `QUALITY/NAME.weight` its weights, where they are not those of the template.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use safetensors::{Dtype, SafeTensors};
 /// Words about a style, as a file's metadata may hold them.
 pub(crate) const WORDS: [&str; 5] = ["title", "artist", "year", "licence", "trained_by"];
 
-/// Limit in bytes: a hundred times what a style of three sizes needs.
+/// Limit in bytes: several times what a style of three sizes needs.
 const MAX_LEN_BYTES: usize = 8 << 20;
 
 /// A style of the gallery.
@@ -45,17 +46,22 @@ impl<'a> StyleFile<'a> {
         Ok(Self { tensors, words })
     }
 
-    /// The tensor `name`, which must hold `n_wanted` numbers.
+    /// Whether there is a tensor `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
+    /// The tensor `name`, which must have the shape `wanted`.
     ///
     /// # Errors
     /// If there is none, or it holds something else.
-    pub(crate) fn numbers(&self, name: &str, n_wanted: usize) -> Result<Vec<f32>, String> {
+    pub(crate) fn numbers(&self, name: &str, wanted: &[usize]) -> Result<Vec<f32>, String> {
         let tensor = self.tensors.tensor(name).map_err(|_| {
             format!("it has no tensor `{name}`; it was made for another family of networks")
         })?;
-        if tensor.shape() != [n_wanted] {
+        if tensor.shape() != wanted {
             return Err(format!(
-                "its tensor `{name}` has the shape {:?}, wanted [{n_wanted}]",
+                "its tensor `{name}` has the shape {:?}, wanted {wanted:?}",
                 tensor.shape()
             ));
         }
@@ -101,15 +107,27 @@ pub(crate) mod tests {
 
     /// A style file of f32 tensors with one axis.
     pub(crate) fn file(tensors: &[(&str, &[f32])]) -> Vec<u8> {
-        let bytes: Vec<(&str, usize, Vec<u8>)> = tensors
+        let dims: Vec<_> = tensors.iter().map(|(_, values)| [values.len()]).collect();
+        let tensors = tensors.iter().zip(&dims);
+        let tensors: Vec<_> = tensors
+            .map(|(&(name, values), dims)| (name, &dims[..], values))
+            .collect();
+        file_of(&tensors)
+    }
+
+    /// A style file of f32 tensors: name, shape, values.
+    pub(crate) fn file_of(tensors: &[(&str, &[usize], &[f32])]) -> Vec<u8> {
+        let bytes: Vec<Vec<u8>> = tensors
             .iter()
-            .map(|(name, values)| {
-                let bytes = values.iter().flat_map(|value| value.to_le_bytes());
-                (*name, values.len(), bytes.collect())
+            .map(|(_, _, values)| {
+                values
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect()
             })
             .collect();
-        let views = bytes.iter().map(|(name, n, bytes)| {
-            let view = TensorView::new(Dtype::F32, vec![*n], bytes).unwrap();
+        let views = tensors.iter().zip(&bytes).map(|((name, dims, _), bytes)| {
+            let view = TensorView::new(Dtype::F32, dims.to_vec(), bytes).unwrap();
             (*name, view)
         });
         let words = [("title", "Waves"), ("artist", "")]
@@ -121,7 +139,7 @@ pub(crate) mod tests {
     fn numbers_and_words_are_read() {
         let bytes = file(&[("best/c1.scale", &[1.0, 2.5])]);
         let style = StyleFile::parse(&bytes).unwrap();
-        assert_eq!(style.numbers("best/c1.scale", 2).unwrap(), [1.0, 2.5]);
+        assert_eq!(style.numbers("best/c1.scale", &[2]).unwrap(), [1.0, 2.5]);
         assert_eq!(style.words, [("title", "Waves".to_owned())].into());
     }
 
@@ -134,7 +152,7 @@ pub(crate) mod tests {
         let view = TensorView::new(Dtype::F16, vec![2], &halves).unwrap();
         let bytes = safetensors::serialize([("x", view)], None).unwrap();
         let style = StyleFile::parse(&bytes).unwrap();
-        assert_eq!(style.numbers("x", 2).unwrap(), [1.0, -0.5]);
+        assert_eq!(style.numbers("x", &[2]).unwrap(), [1.0, -0.5]);
     }
 
     #[test]
@@ -142,10 +160,10 @@ pub(crate) mod tests {
         let bytes = file(&[("a", &[1.0, 2.0]), ("b", &[1.0, f32::NAN])]);
         let style = StyleFile::parse(&bytes).unwrap();
         for (name, word) in [("a", "[2]"), ("c", "no tensor `c`")] {
-            let error = style.numbers(name, 3).unwrap_err();
+            let error = style.numbers(name, &[3]).unwrap_err();
             assert!(error.contains(word), "{error}");
         }
-        let error = style.numbers("b", 2).unwrap_err();
+        let error = style.numbers("b", &[2]).unwrap_err();
         assert!(error.contains("NaN"), "{error}");
         for bytes in [&b""[..], b"no style at all", &bytes[..bytes.len() - 3]] {
             let error = StyleFile::parse(bytes).err().unwrap();

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::net::plan::Size;
 use crate::perceptual::Painting;
 use crate::photos;
+use crate::style_file::{self, Facts};
 use crate::train::Recipe;
 use crate::vgg::Vgg;
 
@@ -16,9 +17,12 @@ use crate::vgg::Vgg;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gallery {
-    /// How each size is trained, by its name.
+    /// How the network that all styles start from is trained, by the name of its size.
     #[serde(default)]
-    sizes: BTreeMap<String, Recipe>,
+    base: BTreeMap<String, Recipe>,
+    /// How each style is trained on from there.
+    #[serde(default)]
+    finetune: BTreeMap<String, Recipe>,
     /// Styles.
     #[serde(rename = "style")]
     pub styles: Vec<Entry>,
@@ -34,13 +38,13 @@ pub struct Entry {
     #[serde(rename = "painting")]
     file: String,
     /// Title of the painting.
-    pub title: String,
+    title: String,
     /// Who painted it.
-    pub artist: String,
+    artist: String,
     /// When.
-    pub year: String,
+    year: String,
     /// Licence of the painting.
-    pub licence: String,
+    licence: String,
     /// Short side that the painting is scaled to, in pixels; the larger, the larger the strokes.
     short_side: u32,
     /// How much style counts beside content.
@@ -56,6 +60,18 @@ impl Entry {
         let painting = photos::read_scaled(&folder.join(&self.file), self.short_side)?;
         Ok(Painting::new(vgg, &painting))
     }
+
+    /// What is told of it.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            title: self.title.clone(),
+            artist: self.artist.clone(),
+            year: self.year.clone(),
+            licence: self.licence.clone(),
+            trained_by: style_file::TRAINED_BY.to_owned(),
+            is_mixable: true,
+        }
+    }
 }
 
 impl Gallery {
@@ -69,8 +85,13 @@ impl Gallery {
         toml::from_str(&text).with_context(|| format!("{} is no list of styles", path.display()))
     }
 
-    /// How a size is trained.
-    pub fn recipe(&self, size: Size) -> Recipe {
-        self.sizes.get(size.name()).cloned().unwrap_or_default()
+    /// How the network of a size that all styles start from is trained.
+    pub fn base(&self, size: Size) -> Recipe {
+        self.base.get(size.name()).cloned().unwrap_or_default()
+    }
+
+    /// How each style of a size is trained on from there.
+    pub fn finetune(&self, size: Size) -> Recipe {
+        self.finetune.get(size.name()).cloned().unwrap_or_default()
     }
 }

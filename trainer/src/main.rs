@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use trainer::command::base::Base;
+use trainer::command::finetune::Finetune;
 use trainer::command::learn::Learn;
 use trainer::command::measure::Measure;
 use trainer::command::paint::Paint;
@@ -22,6 +23,8 @@ enum Command {
     Paint(Paint),
     /// Train one network on many styles
     Base(Base),
+    /// Train each of them further by itself
+    Finetune(Finetune),
     /// Measure the shipped styles
     Measure(Measure),
 }
@@ -31,6 +34,7 @@ fn main() -> anyhow::Result<()> {
         Command::Learn(learn) => learn.run(),
         Command::Paint(paint) => paint.run(),
         Command::Base(base) => base.run(),
+        Command::Finetune(finetune) => finetune.run(),
         Command::Measure(measure) => measure.run(),
     }
 }

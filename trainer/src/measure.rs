@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::conv::Conv;
 use crate::maps::Maps;
-use crate::net::{Network, Style};
+use crate::net::Network;
 use crate::perceptual::{Aim, Losses, Painting};
 use crate::random::Random;
 use crate::vgg::Vgg;
@@ -36,17 +36,11 @@ pub struct Figures {
     pub lattice: f64,
 }
 
-/// Measures a style of a network whose statistics are frozen. `photos` are `[height, width, 3]`, with sides that are
+/// Measures the first style of a network, whose statistics are frozen. `photos` are `[height, width, 3]`, with sides that are
 /// multiples of 8.
-pub fn measure(
-    network: &Network,
-    style: &Style,
-    vgg: &Vgg,
-    painting: &Painting,
-    photos: &[Maps],
-) -> Figures {
+pub fn measure(network: &Network, vgg: &Vgg, painting: &Painting, photos: &[Maps]) -> Figures {
     let convs = network.convs();
-    let paint = |photo: &Maps| paint(network, &convs, style, photo);
+    let paint = |photo: &Maps| paint(network, &convs, photo);
     let losses = mean_losses(&paint, vgg, painting, photos);
     let noisy: Vec<f64> = photos
         .iter()
@@ -61,16 +55,10 @@ pub fn measure(
     }
 }
 
-/// Means of the losses of a style.
-pub fn losses(
-    network: &Network,
-    style: &Style,
-    vgg: &Vgg,
-    painting: &Painting,
-    photos: &[Maps],
-) -> Losses {
+/// Means of the losses of a network's first style.
+pub fn losses(network: &Network, vgg: &Vgg, painting: &Painting, photos: &[Maps]) -> Losses {
     let convs = network.convs();
-    let paint = |photo: &Maps| paint(network, &convs, style, photo);
+    let paint = |photo: &Maps| paint(network, &convs, photo);
     mean_losses(&paint, vgg, painting, photos)
 }
 
@@ -89,8 +77,8 @@ fn mean_losses(
     sum.times(1.0 / losses.len() as f64)
 }
 
-fn paint(network: &Network, convs: &[Conv], style: &Style, photo: &Maps) -> Maps {
-    let (mut painted, _) = network.forward(convs, style, photo, false);
+fn paint(network: &Network, convs: &[Conv], photo: &Maps) -> Maps {
+    let (mut painted, _) = network.forward(convs, &network.styles[0], photo, false);
     painted
         .values
         .iter_mut()

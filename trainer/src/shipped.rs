@@ -1,6 +1,7 @@
-//! The networks and styles that the library carries: what a new style starts from. And such as `base` wrote.
+//! The networks and styles that the library carries: what a new style starts from. And such as this program wrote.
 
-use std::path::Path;
+use std::fs::read;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -10,49 +11,42 @@ use crate::{onnx, style_file};
 
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
-/// The shipped network of a size with all its styles.
+/// The shipped networks of a size, each of one style.
 ///
 /// # Errors
 /// If there is none of that size.
-pub fn network(size: Size) -> anyhow::Result<Network> {
+pub fn networks(size: Size) -> anyhow::Result<Vec<Network>> {
     let template = TEMPLATES.iter().find(|(name, _)| *name == size.name());
-    let (_, bytes) =
+    let (_, template) =
         template.with_context(|| format!("no network of the size `{}` is shipped", size.name()))?;
-    let styles = STYLES
+    let template = onnx::read_template(template)?;
+    let networks = STYLES
         .iter()
-        .map(|&(name, bytes)| Ok((name, bytes.to_vec())));
-    with_styles(bytes, size, styles).context("reading what is shipped")
+        .map(|(name, bytes)| Ok(style_file::read(bytes, name, &template)?.0));
+    networks
+        .collect::<anyhow::Result<_>>()
+        .context("reading what is shipped")
 }
 
-/// The network of a size and those styles in a folder that have the names; none if there is no such network there.
+/// The network of a style of a size, as they lie in a folder.
 ///
 /// # Errors
-/// If a file cannot be read or is damaged.
-pub fn network_in(folder: &Path, size: Size, names: &[&str]) -> Option<anyhow::Result<Network>> {
-    let path = folder.join(format!("{}.onnx", size.name()));
-    let read =
-        |path: &Path| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
-    let styles = names
-        .iter()
-        .map(|&name| Ok((name, read(&folder.join(format!("{name}.safetensors")))?)));
-    path.exists()
-        .then(|| with_styles(&read(&path)?, size, styles))
+/// If it is not there, cannot be read or is damaged.
+pub fn network_in(folder: &Path, size: Size, name: &str) -> anyhow::Result<Network> {
+    let path = template_in(folder, size);
+    let context = || format!("reading {}", path.display());
+    let template =
+        onnx::read_template(&read(&path).with_context(context)?).with_context(context)?;
+    let path = style_file::path_in(folder, name);
+    let context = || format!("reading {}", path.display());
+    let bytes = read(&path).with_context(context)?;
+    let (network, _) = style_file::read(&bytes, name, &template).with_context(context)?;
+    Ok(network)
 }
 
-fn with_styles<'a>(
-    template: &[u8],
-    size: Size,
-    styles: impl Iterator<Item = anyhow::Result<(&'a str, Vec<u8>)>>,
-) -> anyhow::Result<Network> {
-    let mut network = onnx::read_template(template)
-        .with_context(|| format!("reading the network of the size `{}`", size.name()))?;
-    for style in styles {
-        let (name, bytes) = style?;
-        let (style, _) = style_file::read(&bytes, name, size)
-            .with_context(|| format!("reading the style {name}"))?;
-        network.styles.push(style);
-    }
-    Ok(network)
+/// The path of the convolutions that styles of a size start from.
+pub fn template_in(folder: &Path, size: Size) -> PathBuf {
+    folder.join(format!("{}.onnx", size.name()))
 }
 
 #[cfg(test)]
@@ -62,8 +56,9 @@ mod tests {
     #[test]
     fn every_size_is_shipped_with_the_identity() {
         for size in Size::ALL {
-            let network = network(size).unwrap();
-            assert!(network.styles.iter().any(|style| style.name == "identity"));
+            let networks = networks(size).unwrap();
+            let mut styles = networks.iter().map(|network| &network.styles[0]);
+            assert!(styles.any(|style| style.name == "identity"));
         }
     }
 }

@@ -2,21 +2,36 @@
 //! family, for each size of network, and with its title and origin.
 //!
 //! `QUALITY/UNIT.scale` and `QUALITY/UNIT.shift`, f32 `[n_out]`, are factor and summand of each channel that the
-//! convolution `UNIT` gives.
+//! convolution `UNIT` gives. `QUALITY/UNIT.weight`, f16 `[n_out, n_in, 3, 3]`, are its weights, where they are not those
+//! of the template.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use bytemuck::{cast_slice, pod_collect_to_vec};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::net::plan::Size;
-use crate::net::unit::{Affine, EPSILON};
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+
+use crate::net::plan::Unit;
 use crate::net::{Network, Style};
+use crate::output::write_whole;
 
 /// The trainer, by name and version.
 pub const TRAINED_BY: &str = concat!("impasto-train ", env!("CARGO_PKG_VERSION"));
+
+/// Which convolutions a style has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Convolutions {
+    /// Those of the template of its size.
+    Shared,
+    /// Its own.
+    Own,
+}
 
 /// What is told of a style; empty where nothing is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +46,8 @@ pub struct Facts {
     pub licence: String,
     /// Who trained it.
     pub trained_by: String,
-    /// Whether its convolutions are those that all styles of the family share, so that it mixes with them. True of
-    /// every style that lies in such a file.
+    /// Whether it started from the network that all styles of the family started from, so that it mixes with them. True
+    /// of every style that lies in such a file.
     pub is_mixable: bool,
 }
 
@@ -49,10 +64,11 @@ impl Facts {
     }
 }
 
-/// The file of a network's style. Where `existing` is such a file, it keeps the sizes that this network is not of.
+/// The file of a network's style, with its convolutions unless they are those of the template. Where `existing` is such
+/// a file, it keeps the sizes that this network is not of.
 ///
 /// # Errors
-/// If `existing` is no safetensors file.
+/// If `existing` is no safetensors file, or a weight is more than half precision holds.
 ///
 /// # Panics
 /// If there is no style at `style_idx`.
@@ -61,6 +77,7 @@ pub fn write(
     style_idx: usize,
     facts: &Facts,
     existing: Option<&[u8]>,
+    convolutions: Convolutions,
 ) -> anyhow::Result<Vec<u8>> {
     let own = format!("{}/", network.size.name());
     let existing = existing.map(parse).transpose()?;
@@ -70,15 +87,27 @@ pub fn write(
         tensors.extend(kept.map(|(name, view)| (name.to_owned(), view)));
     }
     let units = network.plan.units.iter();
-    let folded: Vec<(&str, [Vec<f32>; 2])> = units
+    let folded: Vec<(&Unit, [Vec<f32>; 2])> = units
         .zip(&network.styles[style_idx].units)
-        .map(|(unit, affine)| (unit.name.as_str(), affine.folded()))
+        .map(|(unit, affine)| (unit, affine.folded()))
         .collect();
     for (unit, numbers) in &folded {
         for (what, values) in ["scale", "shift"].iter().zip(numbers) {
             let view = TensorView::new(Dtype::F32, vec![values.len()], cast_slice(values))?;
-            tensors.insert(format!("{own}{unit}.{what}"), view);
+            tensors.insert(format!("{own}{}.{what}", unit.name), view);
         }
+    }
+    let halves = match convolutions {
+        Convolutions::Shared => Vec::new(),
+        Convolutions::Own => network.halves()?,
+    };
+    for (unit, values) in network.plan.units.iter().zip(&halves) {
+        let view = TensorView::new(
+            Dtype::F16,
+            unit.weight_dims().to_vec(),
+            cast_slice(values.reinterpret_cast()),
+        )?;
+        tensors.insert(format!("{own}{}.weight", unit.name), view);
     }
     let words: HashMap<String, String> = facts
         .words()
@@ -87,40 +116,82 @@ pub fn write(
     safetensors::serialize(tensors, Some(words)).context("writing a style file")
 }
 
-/// A size of a style, whose statistics are folded into gain and offset, and what is told of it.
+/// Writes a network's style to its file in a folder. Other sizes that are there are kept.
+///
+/// # Errors
+/// As [`write()`], or if the file cannot be read or written.
+pub fn put(
+    folder: &Path,
+    network: &Network,
+    style_idx: usize,
+    facts: &Facts,
+    convolutions: Convolutions,
+) -> anyhow::Result<()> {
+    let path = path_in(folder, &network.styles[style_idx].name);
+    let existing = match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        // Its other sizes would be lost.
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    };
+    let bytes = write(network, style_idx, facts, existing.as_deref(), convolutions)?;
+    write_whole(&path, &bytes)
+}
+
+/// The path of a style's file in a folder.
+pub fn path_in(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.safetensors"))
+}
+
+/// The network of a style, whose statistics are folded into gain and offset, of the size of `template`, and what is told
+/// of it. Convolutions are those of `template` unless it has its own.
 ///
 /// # Errors
 /// If the bytes are no style file, or the style lacks that size or has other units.
-pub fn read(bytes: &[u8], name: &str, size: Size) -> anyhow::Result<(Style, Facts)> {
+pub fn read(bytes: &[u8], name: &str, template: &Network) -> anyhow::Result<(Network, Facts)> {
     let file = parse(bytes)?;
     let (_, header) = SafeTensors::read_metadata(bytes).context("reading a style file")?;
     let words = header.metadata().clone().unwrap_or_default();
-    let numbers = |unit: &str, what: &str, n_wanted: usize| {
-        let name = format!("{}/{unit}.{what}", size.name());
+    let size = template.size.name();
+    let tensor = |name: &str, element: Dtype, dims: &[usize]| {
         let tensor = file
-            .tensor(&name)
+            .tensor(name)
             .with_context(|| format!("it has no tensor `{name}`"))?;
         ensure!(
-            tensor.dtype() == Dtype::F32 && tensor.shape() == [n_wanted],
-            "its tensor `{name}` is {:?} {:?}, wanted F32 [{n_wanted}]",
+            tensor.dtype() == element && tensor.shape() == dims,
+            "its tensor `{name}` is {:?} {:?}, wanted {element:?} {dims:?}",
             tensor.dtype(),
             tensor.shape()
         );
-        Ok(pod_collect_to_vec::<u8, f32>(tensor.data()))
+        Ok(tensor.data())
     };
-    let plan = size.plan();
-    let units = plan.units.iter().map(|unit| {
-        Ok(Affine {
-            gain: numbers(&unit.name, "scale", unit.n_out)?,
-            offset: numbers(&unit.name, "shift", unit.n_out)?,
-            mean: vec![0.0; unit.n_out],
-            variance: vec![1.0 - EPSILON; unit.n_out],
-        })
-    });
-    let style = Style {
-        name: name.to_owned(),
-        units: units.collect::<anyhow::Result<_>>()?,
-    };
+    let mut network = template.clone();
+    let mut style = Style::new(name, &network.plan);
+    for ((unit, weights), affine) in network
+        .plan
+        .units
+        .iter()
+        .zip(&mut network.weights)
+        .zip(&mut style.units)
+    {
+        let floats = |what: &str| {
+            let data = tensor(
+                &format!("{size}/{}.{what}", unit.name),
+                Dtype::F32,
+                &[unit.n_out],
+            )?;
+            anyhow::Ok(pod_collect_to_vec::<u8, f32>(data))
+        };
+        affine.gain = floats("scale")?;
+        affine.offset = floats("shift")?;
+        let name = format!("{size}/{}.weight", unit.name);
+        if file.tensor(&name).is_ok() {
+            let data = tensor(&name, Dtype::F16, &unit.weight_dims())?;
+            let halves = pod_collect_to_vec::<u8, u16>(data).into_iter();
+            *weights = halves.map(|half| f16::from_bits(half).to_f32()).collect();
+        }
+    }
+    network.styles = vec![style];
     let word = |key: &str| words.get(key).cloned().unwrap_or_default();
     let facts = Facts {
         title: word("title"),
@@ -130,7 +201,7 @@ pub fn read(bytes: &[u8], name: &str, size: Size) -> anyhow::Result<(Style, Fact
         trained_by: word("trained_by"),
         is_mixable: true,
     };
-    Ok((style, facts))
+    Ok((network, facts))
 }
 
 fn parse(bytes: &[u8]) -> anyhow::Result<SafeTensors<'_>> {
@@ -140,6 +211,7 @@ fn parse(bytes: &[u8]) -> anyhow::Result<SafeTensors<'_>> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::net::plan::Size;
     use crate::random::Random;
 
     pub(crate) fn facts() -> Facts {
@@ -168,19 +240,34 @@ pub(crate) mod tests {
         network
     }
 
+    /// What the style file of a network holds, over a template with other convolutions.
+    fn read_over(bytes: &[u8], size: Size) -> Network {
+        read(bytes, "waves", &network(size, 77)).unwrap().0
+    }
+
     #[test]
     fn a_style_is_read_back() {
-        let network = network(Size::Fast, 3);
-        let bytes = write(&network, 0, &facts(), None).unwrap();
-        let (style, told) = read(&bytes, "waves", Size::Fast).unwrap();
-        assert_eq!(told, facts());
-        for (found, wanted) in style.units.iter().zip(&network.styles[0].units) {
-            for (found, wanted) in found.folded().iter().zip(wanted.folded()) {
-                let pairs = found.iter().zip(&wanted);
-                let error = pairs
-                    .map(|(a, b)| (a - b).abs() / b.abs().max(1e-3))
-                    .fold(0.0, f32::max);
-                assert!(error < 1e-6, "{error}");
+        let wanted = network(Size::Fast, 3);
+        for convolutions in [Convolutions::Shared, Convolutions::Own] {
+            let bytes = write(&wanted, 0, &facts(), None, convolutions).unwrap();
+            let template = network(Size::Fast, 77);
+            let (found, told) = read(&bytes, "waves", &template).unwrap();
+            assert_eq!(told, facts());
+            let halves = match convolutions {
+                Convolutions::Shared => template.halves(),
+                Convolutions::Own => wanted.halves(),
+            };
+            // Weights of the template are not rounded again.
+            assert_eq!(found.halves().unwrap(), halves.unwrap());
+            let units = found.styles[0].units.iter();
+            for (found, wanted) in units.zip(&wanted.styles[0].units) {
+                for (found, wanted) in found.folded().iter().zip(wanted.folded()) {
+                    let pairs = found.iter().zip(&wanted);
+                    let error = pairs
+                        .map(|(a, b)| (a - b).abs() / b.abs().max(1e-3))
+                        .fold(0.0, f32::max);
+                    assert!(error < 1e-6, "{error}");
+                }
             }
         }
     }
@@ -189,22 +276,49 @@ pub(crate) mod tests {
     fn only_the_size_of_the_network_is_replaced() {
         let [fast, best, other] = [(Size::Fast, 1), (Size::Best, 1), (Size::Fast, 2)]
             .map(|(size, seed)| network(size, seed));
-        let first = write(&fast, 0, &facts(), None).unwrap();
-        let both = write(&best, 0, &facts(), Some(&first)).unwrap();
-        let replaced = write(&other, 0, &facts(), Some(&both)).unwrap();
-        let read = |bytes: &[u8], size| read(bytes, "waves", size).unwrap().0;
-        assert_eq!(read(&both, Size::Fast), read(&first, Size::Fast));
-        assert_eq!(read(&replaced, Size::Best), read(&both, Size::Best));
-        assert_ne!(read(&replaced, Size::Fast), read(&both, Size::Fast));
+        let put = |network: &Network, existing: Option<&[u8]>, convolutions| {
+            write(network, 0, &facts(), existing, convolutions).unwrap()
+        };
+        let first = put(&fast, None, Convolutions::Own);
+        let both = put(&best, Some(&first), Convolutions::Own);
+        let replaced = put(&other, Some(&both), Convolutions::Own);
+        assert_eq!(read_over(&both, Size::Fast), read_over(&first, Size::Fast));
+        assert_eq!(
+            read_over(&replaced, Size::Best),
+            read_over(&both, Size::Best)
+        );
+        assert_ne!(
+            read_over(&replaced, Size::Fast),
+            read_over(&both, Size::Fast)
+        );
         assert_eq!(replaced.len(), both.len());
+        // Convolutions that are shared again are not kept.
+        let shared = put(&fast, Some(&both), Convolutions::Shared);
+        let weights = read_over(&shared, Size::Fast).weights;
+        assert_eq!(weights, network(Size::Fast, 77).weights);
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let bytes = write(&network(Size::Fast, 1), 0, &facts(), None).unwrap();
-        let error = read(&bytes, "waves", Size::Best).unwrap_err();
+        let bytes = write(
+            &network(Size::Fast, 1),
+            0,
+            &facts(),
+            None,
+            Convolutions::Shared,
+        );
+        let template = network(Size::Best, 1);
+        let error = read(&bytes.unwrap(), "waves", &template).unwrap_err();
         assert!(format!("{error:#}").contains("best/c0.scale"), "{error:#}");
-        let error = read(b"no style", "waves", Size::Best).unwrap_err();
+        let error = read(b"no style", "waves", &template).unwrap_err();
         assert!(format!("{error:#}").contains("safetensors"), "{error:#}");
+    }
+
+    #[test]
+    fn weights_beyond_half_precision_are_refused() {
+        let mut network = network(Size::Fast, 1);
+        network.weights[2][5] = 70_000.0;
+        let error = write(&network, 0, &facts(), None, Convolutions::Own).unwrap_err();
+        assert!(error.to_string().contains("70000"), "{error}");
     }
 }

@@ -14,7 +14,7 @@ use crate::output::write_whole;
 use crate::perceptual::{Aim, Painting};
 use crate::photos::{self, Photos};
 use crate::style_file::{self, Facts};
-use crate::train::{Learns, Recipe, Run, Target};
+use crate::train::{Recipe, Run, Target};
 use crate::vgg::Vgg;
 use crate::{loss_network, shipped};
 
@@ -38,11 +38,8 @@ pub struct Learn {
     /// Size of network
     #[arg(long, value_enum, default_value_t = Quality::Balanced)]
     quality: Quality,
-    /// Learn the first and last convolution too: closer to the picture, but it cannot be mixed with other styles
+    /// Learn from nothing: give it at least 6000 steps; it cannot be mixed with other styles
     #[arg(long)]
-    ends: bool,
-    /// Learn a network of its own from nothing: give it at least 6000 steps; it cannot be mixed with other styles
-    #[arg(long, conflicts_with = "ends")]
     alone: bool,
     /// Short side in pixels that the picture is scaled to; the larger, the larger the strokes
     #[arg(long, value_name = "PX", default_value_t = 560, value_parser = clap::value_parser!(u32).range(64..=2048))]
@@ -51,7 +48,7 @@ pub struct Learn {
     #[arg(long, value_name = "SHARE", default_value_t = 2.0)]
     style_weight: f32,
     /// Steps; a step takes about a quarter of a second on two cores
-    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 2400, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
     /// Another seed, a slightly other style
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -105,8 +102,10 @@ impl Learn {
                 let network = Network::new(size, &[name], recipe.seed);
                 Run::new(recipe, network)
             } else {
-                let mut network = shipped::network(size)?;
-                start(&mut network, &vgg, &painting, &judge, &name);
+                let networks = shipped::networks(size)?;
+                let mut network = nearest(networks, &vgg, &painting, &judge);
+                eprintln!("starts from {}", network.styles[0].name);
+                network.styles[0].name = name;
                 Run::going_on(self.recipe(), network, &learn)
             };
             let target = Target::Painting {
@@ -153,26 +152,19 @@ impl Learn {
 
     fn recipe(&self) -> Recipe {
         let n_steps = self.steps as usize;
-        let n_live = n_steps / 2;
-        let learns = match (self.alone, self.ends) {
-            (true, _) => Learns::All,
-            (_, true) => Learns::Ends,
-            _ => Learns::Affine,
+        let recipe = if self.alone {
+            let n_live = n_steps / 2;
+            Recipe {
+                n_live,
+                n_frozen: n_steps - n_live,
+                ..Recipe::default()
+            }
+        } else {
+            Recipe::finetune(n_steps)
         };
-        let recipe = Recipe {
+        Recipe {
             seed: self.seed,
-            n_live,
-            n_frozen: n_steps - n_live,
-            learns,
-            ..Recipe::default()
-        };
-        match learns {
-            Learns::All => recipe,
-            // Weights, which would be thrown off by as much, stay.
-            _ => Recipe {
-                rate_frozen: [0.015, 0.0003],
-                ..recipe
-            },
+            ..recipe
         }
     }
 
@@ -189,31 +181,27 @@ impl Learn {
             year: String::new(),
             licence: String::new(),
             trained_by: style_file::TRAINED_BY.to_owned(),
-            is_mixable: !self.ends && !self.alone,
+            is_mixable: !self.alone,
         }
     }
 }
 
-/// Leaves one style, named anew: the one whose paint is most like the painting.
-fn start(network: &mut Network, vgg: &Vgg, painting: &Painting, judge: &Photos, name: &str) {
-    let convs = network.convs();
+/// The network whose paint is most like the painting.
+fn nearest(networks: Vec<Network>, vgg: &Vgg, painting: &Painting, judge: &Photos) -> Network {
     let photos = judge.middles(256, N_COMPARED);
-    let distances: Vec<f64> = network
-        .styles
-        .par_iter()
-        .map(|style| {
-            let losses = photos.iter().map(|photo| {
-                let (painted, _) = network.forward(&convs, style, photo, false);
-                Aim::new(vgg, painting, photo).losses(&painted).style
-            });
-            losses.sum()
-        })
-        .collect();
-    let nearest = (0..distances.len()).min_by(|&a, &b| distances[a].total_cmp(&distances[b]));
-    network.styles.swap(0, nearest.expect("styles are shipped"));
-    network.styles.truncate(1);
-    eprintln!("starts from {}", network.styles[0].name);
-    name.clone_into(&mut network.styles[0].name);
+    let distance = |network: Network| {
+        let (convs, style) = (network.convs(), &network.styles[0]);
+        let losses = photos.iter().map(|photo| {
+            let (painted, _) = network.forward(&convs, style, photo, false);
+            Aim::new(vgg, painting, photo).losses(&painted).style
+        });
+        (losses.sum::<f64>(), network)
+    };
+    let distances: Vec<(f64, Network)> = networks.into_par_iter().map(distance).collect();
+    let nearest = distances
+        .into_iter()
+        .min_by(|(a, _), (b, _)| a.total_cmp(b));
+    nearest.expect("styles are shipped").1
 }
 
 /// The style's name: the file's without its ending.

@@ -9,8 +9,8 @@ use image::RgbImage;
 use crate::gallery::{Entry, Gallery};
 use crate::maps::Maps;
 use crate::measure::{self, measure};
+use crate::net::Network;
 use crate::net::plan::Size;
-use crate::net::{Network, Style};
 use crate::output::Output;
 use crate::photos::{self, Photos};
 use crate::vgg::Vgg;
@@ -76,8 +76,9 @@ impl Measure {
         println!("| --- | --- | --- | --- | --- | --- |");
         for entry in &gallery.styles {
             let painting = entry.painting(&vgg, &self.paintings)?;
-            for network in &networks {
-                let figures = measure(network, style(network, entry)?, &vgg, &painting, &photos);
+            for of_size in &networks {
+                let network = of(of_size, entry)?;
+                let figures = measure(network, &vgg, &painting, &photos);
                 println!(
                     "| {} | `{}` | {:.2} | {:.2} | {:.2} | {:.2} |",
                     entry.name,
@@ -91,23 +92,29 @@ impl Measure {
         }
         if let Some(folder) = &self.sheets {
             let shown = Photos::read_all(&self.show)?.middles(SHOWN_PX, self.show.len());
-            for network in &networks {
-                let path = folder.join(format!("gallery-{}.jpg", network.size.name()));
-                Output::create(&path)?.write(&sheet(network, &gallery, &shown)?)?;
+            for of_size in &networks {
+                let size = of_size[0].size.name();
+                let path = folder.join(format!("gallery-{size}.jpg"));
+                Output::create(&path)?.write(&sheet(of_size, &gallery, &shown)?)?;
             }
         }
         Ok(())
     }
 
-    fn networks(&self, gallery: &Gallery) -> anyhow::Result<Vec<Network>> {
+    /// Of every size that is there, a network for each style.
+    fn networks(&self, gallery: &Gallery) -> anyhow::Result<Vec<Vec<Network>>> {
         let Some(folder) = &self.styles else {
-            return Size::ALL.into_iter().map(shipped::network).collect();
+            return Size::ALL.into_iter().map(shipped::networks).collect();
         };
-        let names: Vec<&str> = gallery.styles.iter().map(|style| &*style.name).collect();
-        let networks = Size::ALL
+        let sizes = Size::ALL
             .into_iter()
-            .filter_map(|size| shipped::network_in(folder, size, &names));
-        let networks: Vec<Network> = networks.collect::<anyhow::Result<_>>()?;
+            .filter(|&size| shipped::template_in(folder, size).exists());
+        let networks = sizes.map(|size| {
+            let styles = gallery.styles.iter();
+            let networks = styles.map(|entry| shipped::network_in(folder, size, &entry.name));
+            networks.collect()
+        });
+        let networks: Vec<Vec<Network>> = networks.collect::<anyhow::Result<_>>()?;
         anyhow::ensure!(
             !networks.is_empty(),
             "{} holds none of fast.onnx, balanced.onnx, best.onnx; give the folder that `impasto-train base` wrote",
@@ -120,7 +127,7 @@ impl Measure {
     fn print_mixes(
         &self,
         gallery: &Gallery,
-        networks: &[Network],
+        networks: &[Vec<Network>],
         vgg: &Vgg,
         photos: &[Maps],
     ) -> anyhow::Result<()> {
@@ -133,13 +140,13 @@ impl Measure {
                 pair[0].painting(vgg, &self.paintings)?,
                 pair[1].painting(vgg, &self.paintings)?,
             ];
-            for network in networks {
-                let [first, second] = [style(network, &pair[0])?, style(network, &pair[1])?];
+            for of_size in networks {
+                let [first, second] = [of(of_size, &pair[0])?, of(of_size, &pair[1])?];
                 let mixes = [1.0, 0.75, 0.5, 0.25, 0.0].map(|share| first.mixed(second, share));
                 let losses = paintings.each_ref().map(|painting| {
                     let losses = mixes
                         .iter()
-                        .map(|mix| measure::losses(network, mix, vgg, painting, photos).style);
+                        .map(|mix| measure::losses(mix, vgg, painting, photos).style);
                     losses
                         .map(|loss| format!("{loss:.2}"))
                         .collect::<Vec<_>>()
@@ -150,7 +157,7 @@ impl Measure {
                     "| {}, {} | `{}` | {to_first} | {to_second} |",
                     pair[0].name,
                     pair[1].name,
-                    network.size.name()
+                    first.size.name()
                 );
             }
         }
@@ -158,26 +165,27 @@ impl Measure {
     }
 }
 
-/// The style of an entry.
-fn style<'a>(network: &'a Network, entry: &Entry) -> anyhow::Result<&'a Style> {
-    let found = network.styles.iter().find(|style| style.name == entry.name);
+/// The network of an entry.
+fn of<'a>(networks: &'a [Network], entry: &Entry) -> anyhow::Result<&'a Network> {
+    let mut networks = networks.iter();
+    let found = networks.find(|network| network.styles[0].name == entry.name);
     found.with_context(|| format!("{} is in the list, but not among the styles", entry.name))
 }
 
 /// Every style of the list on every photo, and the photos.
-fn sheet(network: &Network, gallery: &Gallery, photos: &[Maps]) -> anyhow::Result<RgbImage> {
-    let convs = network.convs();
-    let styles = gallery.styles.iter().map(|entry| style(network, entry));
-    let styles: Vec<&Style> = styles.collect::<anyhow::Result<_>>()?;
+fn sheet(networks: &[Network], gallery: &Gallery, photos: &[Maps]) -> anyhow::Result<RgbImage> {
+    let networks = gallery.styles.iter().map(|entry| of(networks, entry));
+    let networks: Vec<&Network> = networks.collect::<anyhow::Result<_>>()?;
     let row = |photo: &Maps| {
-        let painted = styles
-            .iter()
-            .map(|style| network.forward(&convs, style, photo, false).0);
+        let painted = networks.iter().map(|network| {
+            let (convs, style) = (network.convs(), &network.styles[0]);
+            network.forward(&convs, style, photo, false).0
+        });
         let row = std::iter::once(photo.clone()).chain(painted);
         row.map(|maps| photos::picture(&maps)).collect()
     };
     let rows: Vec<Vec<RgbImage>> = photos.iter().map(row).collect();
-    let names = styles.iter().map(|style| style.name.as_str());
+    let names = gallery.styles.iter().map(|entry| entry.name.as_str());
     let names: Vec<&str> = std::iter::once("photo").chain(names).collect();
     Ok(crate::sheet::sheet(&names, &rows))
 }

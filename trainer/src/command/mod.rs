@@ -1,6 +1,8 @@
 //! The commands.
 
 pub mod base;
+pub mod finetune;
 pub mod learn;
+mod material;
 pub mod measure;
 pub mod paint;

@@ -5,6 +5,9 @@ pub mod plan;
 mod shuffle;
 pub mod unit;
 
+use anyhow::ensure;
+use half::f16;
+
 use self::plan::{Plan, Size, Step};
 use self::unit::{Affine, AffineGradient, Passed, Sums};
 use crate::conv::Conv;
@@ -48,7 +51,7 @@ pub struct Style {
 /// Gradients by everything that a picture depends on.
 #[derive(Clone, Debug, Default)]
 pub struct Gradients {
-    /// By the weights of each unit; empty if they are not learnt.
+    /// By the weights of each unit.
     pub weights: Vec<Vec<f32>>,
     /// By gain and offset of each unit, of the picture's style.
     pub units: Vec<AffineGradient>,
@@ -88,15 +91,13 @@ impl Network {
     /// direction only with colours that do too: gains and offsets, and sums of the kernels' rows and columns, become
     /// their means over the block, over its columns and over its rows. What it can paint besides stays, and no pattern
     /// of blocks shows where a picture is even, nor teeth along an edge or a border.
-    ///
-    /// Weights only where they are learnt: all styles of a family share them to the last bit.
-    pub fn level_blocks(&mut self, with_weights: bool) {
+    pub fn level_blocks(&mut self) {
         let Some((head, weights)) = self.plan.units.last().zip(self.weights.last_mut()) else {
             return;
         };
         let block = head.block;
         let n_each = head.n_out / (block * block);
-        for colour in (0..n_each).filter(|_| with_weights) {
+        for colour in 0..n_each {
             for input in 0..head.n_in {
                 let kernel = |[y, x]: [usize; 2]| {
                     (((y * block + x) * n_each + colour) * head.n_in + input) * KERNEL
@@ -128,6 +129,53 @@ impl Network {
         }
     }
 
+    /// Weights and biases of a unit that come to the same as its convolution and what the style does to its channels.
+    pub fn folded(&self, style: &Style, unit_idx: usize) -> [Vec<f32>; 2] {
+        let [scale, shift] = style.units[unit_idx].folded();
+        let n_each = KERNEL * self.plan.units[unit_idx].n_in;
+        let kernels = self.weights[unit_idx].chunks_exact(n_each).zip(&scale);
+        let weights =
+            kernels.flat_map(|(kernel, scale)| kernel.iter().map(move |weight| weight * scale));
+        [weights.collect(), shift]
+    }
+
+    /// The network between the first style of this, of which it has `share`, and that of another: the mean of what both
+    /// come to when they are folded.
+    pub fn mixed(&self, other: &Self, share: f32) -> Self {
+        let mut mixed = self.clone();
+        mixed.styles.truncate(1);
+        for (idx, unit) in self.plan.units.iter().enumerate() {
+            let [own, of_other] =
+                [self, other].map(|network| network.folded(&network.styles[0], idx));
+            let [weights, offset] = [0, 1].map(|part| {
+                let pairs = own[part].iter().zip(&of_other[part]);
+                let mean = pairs.map(|(own, other)| share * own + (1.0 - share) * other);
+                mean.collect()
+            });
+            mixed.weights[idx] = weights;
+            mixed.styles[0].units[idx] = Affine {
+                offset,
+                ..Affine::neutral(unit.n_out)
+            };
+        }
+        mixed
+    }
+
+    /// The weights of all units in half precision.
+    ///
+    /// # Errors
+    /// If one is more than that holds.
+    pub fn halves(&self) -> anyhow::Result<Vec<Vec<f16>>> {
+        let largest = |most: f32, weight: &f32| most.max(weight.abs());
+        let largest = self.weights.iter().flatten().fold(0.0, largest);
+        ensure!(
+            largest <= f16::MAX.to_f32(),
+            "the largest weight is {largest}, more than half precision holds; train at lower rates"
+        );
+        let halves = |weights: &Vec<f32>| weights.iter().copied().map(f16::from_f32).collect();
+        Ok(self.weights.iter().map(halves).collect())
+    }
+
     /// The convolutions, ready to run; to be made anew after weights change.
     pub fn convs(&self) -> Vec<Conv> {
         let units = self.plan.units.iter().zip(&self.weights);
@@ -137,20 +185,17 @@ impl Network {
     }
 
     /// Gradients of 0.
-    pub fn zero_gradients(&self, with_weights: bool) -> Gradients {
+    pub fn zero_gradients(&self) -> Gradients {
         let zeros = |unit: &plan::Unit| AffineGradient {
             gain: vec![0.0; unit.n_out],
             offset: vec![0.0; unit.n_out],
         };
         Gradients {
-            weights: if with_weights {
-                self.weights
-                    .iter()
-                    .map(|weights| vec![0.0; weights.len()])
-                    .collect()
-            } else {
-                Vec::new()
-            },
+            weights: self
+                .weights
+                .iter()
+                .map(|weights| vec![0.0; weights.len()])
+                .collect(),
             units: self.plan.units.iter().map(zeros).collect(),
         }
     }
@@ -212,7 +257,7 @@ impl Network {
             match *step {
                 Step::Unit(idx) => {
                     let into = Sums {
-                        weights: sums.weights.get_mut(idx).map(Vec::as_mut_slice),
+                        weights: &mut sums.weights[idx],
                         affine: &mut sums.units[idx],
                     };
                     let (unit, conv, affine) =
@@ -263,29 +308,6 @@ impl Style {
                 .iter()
                 .map(|unit| Affine::neutral(unit.n_out))
                 .collect(),
-        }
-    }
-
-    /// A style between this, of which it has `share`, and another: the mean of what both come to when they are folded.
-    pub fn mixed(&self, other: &Self, share: f32) -> Self {
-        let between = |own: &[f32], other: &[f32]| -> Vec<f32> {
-            let pairs = own.iter().zip(other);
-            pairs
-                .map(|(own, other)| share * own + (1.0 - share) * other)
-                .collect()
-        };
-        let units = self.units.iter().zip(&other.units);
-        let units = units.map(|(own, other)| {
-            let ([scale, shift], [other_scale, other_shift]) = (own.folded(), other.folded());
-            Affine {
-                gain: between(&scale, &other_scale),
-                offset: between(&shift, &other_shift),
-                ..Affine::neutral(own.gain.len())
-            }
-        });
-        Self {
-            name: format!("{}+{}", self.name, other.name),
-            units: units.collect(),
         }
     }
 }
@@ -340,7 +362,7 @@ mod tests {
         };
         let convs = network.convs();
         let (_, trace) = network.forward(&convs, &network.styles[0], &picture, live);
-        let mut sums = network.zero_gradients(true);
+        let mut sums = network.zero_gradients();
         network.backward(&convs, &network.styles[0], &trace, &wanted, &mut sums);
         for idx in 0..network.plan.units.len() {
             type Part = fn(&mut Network, usize) -> &mut Vec<f32>;
@@ -428,7 +450,7 @@ mod tests {
                 differences.fold(0.0, f32::max)
             };
             assert!(spread(&network) > 0.1 && teeth(&network) > 0.1);
-            network.level_blocks(true);
+            network.level_blocks();
             assert!(spread(&network) < 1e-4, "{size:?}: {}", spread(&network));
             assert!(teeth(&network) < 1e-4, "{size:?}: {}", teeth(&network));
         }

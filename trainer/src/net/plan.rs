@@ -85,6 +85,13 @@ pub struct Unit {
     pub block: usize,
 }
 
+impl Unit {
+    /// Shape of its weights.
+    pub fn weight_dims(&self) -> [usize; 4] {
+        [self.n_out, self.n_in, 3, 3]
+    }
+}
+
 impl Plan {
     /// Blocks of `block` pixels at the entrance; convolutions of `widths` channels, each but the first at half the size
     /// of the one before; as many residual blocks as there are `dilations`; and the same widths on the way back up.

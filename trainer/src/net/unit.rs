@@ -193,17 +193,15 @@ impl Passed {
         }
         crate::maps::add(&mut sums.affine.gain, by_gain);
         crate::maps::add(&mut sums.affine.offset, by_offset);
-        if let Some(weights) = sums.weights {
-            conv.backward_weights(&self.input, &gradient, weights);
-        }
+        conv.backward_weights(&self.input, &gradient, sums.weights);
         wants_input.then(|| conv.backward(&gradient, self.input.height, self.input.width))
     }
 }
 
 /// Where gradients are summed up.
 pub struct Sums<'a> {
-    /// By the weights; none if they are not learnt.
-    pub weights: Option<&'a mut [f32]>,
+    /// By the weights.
+    pub weights: &'a mut [f32],
     /// By gain and offset.
     pub affine: &'a mut AffineGradient,
 }

@@ -14,7 +14,7 @@ use crate::net::plan::{Size, Unit};
 use crate::net::{Network, PAD};
 use crate::style_file::Facts;
 
-/// The networks whose styles can be mixed; goes up when convolutions are trained anew or layers change.
+/// The networks whose styles can be mixed; goes up when the shared network is trained anew or layers change.
 pub const FAMILY: &str = "impasto-1";
 
 /// Oldest versions of format and operators that have all that is needed.
@@ -35,13 +35,8 @@ pub fn write_style(
 ) -> Vec<u8> {
     let style = &network.styles[style_idx];
     let graph = graph::graph(&network.plan, precision, |idx, unit| {
-        let [scale, shift] = style.units[idx].folded();
-        let kernels = network.weights[idx].chunks_exact(9 * unit.n_in);
-        let weights: Vec<f32> = kernels
-            .zip(&scale)
-            .flat_map(|(kernel, scale)| kernel.iter().map(move |weight| weight * scale))
-            .collect();
-        constants(unit, &weights, &shift, precision, precision)
+        let [weights, biases] = network.folded(style, idx);
+        constants(unit, &weights, &biases, precision, precision)
     });
     let mut metadata = vec![("name", style.name.clone())];
     metadata.extend(
@@ -55,8 +50,8 @@ pub fn write_style(
     file(network.size, graph, metadata)
 }
 
-/// The convolutions that all styles of a network share: weights of float16, biases of 0. It paints nothing until a style
-/// is folded into it.
+/// The convolutions that styles start from, and share unless they have their own: weights of float16, biases of 0. It
+/// paints nothing until a style is folded into it.
 pub fn write_template(network: &Network) -> Vec<u8> {
     let graph = graph::graph(&network.plan, Precision::Full, |idx, unit| {
         let biases = vec![0.0; unit.n_out];
@@ -107,7 +102,7 @@ fn read_weights(graph: &Graph, unit: &Unit) -> anyhow::Result<Vec<f32>> {
         .iter()
         .find(|constant| constant.name == name)
         .with_context(|| format!("it has no constant `{name}`"))?;
-    let wanted = weight_dims(unit);
+    let wanted = unit.weight_dims();
     ensure!(
         constant.dims == wanted.map(|dim| dim as i64),
         "its constant `{name}` has the shape {:?}, wanted {wanted:?}",
@@ -130,10 +125,6 @@ fn read_weights(graph: &Graph, unit: &Unit) -> anyhow::Result<Vec<f32>> {
     Ok(values)
 }
 
-fn weight_dims(unit: &Unit) -> [usize; 4] {
-    [unit.n_out, unit.n_in, 3, 3]
-}
-
 /// Weights and biases of a convolution.
 fn constants(
     unit: &Unit,
@@ -150,7 +141,7 @@ fn constants(
         }
     };
     [
-        constant("weight", &weight_dims(unit), weights, of_weights),
+        constant("weight", &unit.weight_dims(), weights, of_weights),
         constant("bias", &[unit.n_out], biases, of_biases),
     ]
 }

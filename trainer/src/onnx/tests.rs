@@ -52,10 +52,10 @@ fn what_is_learnt_mixes_with_the_gallery() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.onnx");
-    let mut network = crate::shipped::network(Size::Fast).unwrap();
-    let names = network.styles.iter().map(|style| style.name.clone());
-    let wave = names.into_iter().position(|name| name == "great-wave");
-    network.styles.swap(0, wave.unwrap());
+    let networks = crate::shipped::networks(Size::Fast).unwrap();
+    let mut networks = networks.into_iter();
+    let is_wave = |network: &Network| network.styles[0].name == "great-wave";
+    let network = networks.find(is_wave).unwrap();
     std::fs::write(&path, write_style(&network, 0, &facts(), Precision::Full)).unwrap();
 
     let mixed = |first: &str| {

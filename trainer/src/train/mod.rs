@@ -5,7 +5,7 @@ mod pattern;
 mod recipe;
 mod sample;
 
-pub use self::recipe::{Learns, Recipe, Target};
+pub use self::recipe::{Recipe, Target};
 
 use std::path::Path;
 
@@ -177,7 +177,7 @@ impl Run {
     /// Follows the gradients of a batch downhill.
     fn descend(&mut self, samples: &[(usize, Report, Gradients)]) {
         let share = 1.0 / samples.len() as f32;
-        let mut sum = self.network.zero_gradients(self.recipe.learns_weights());
+        let mut sum = self.network.zero_gradients();
         for (_, _, gradients) in samples {
             for (sum, more) in sum.weights.iter_mut().zip(&gradients.weights) {
                 crate::maps::add_scaled(sum, share, more);
@@ -193,15 +193,13 @@ impl Run {
         let shorter = (LONGEST / length.max(f32::MIN_POSITIVE)).min(1.0);
         let rate = self.recipe.rate(self.n_steps);
         for (idx, gradient) in sum.weights.iter_mut().enumerate() {
-            if self.recipe.learns_unit(idx, self.network.plan.units.len()) {
-                gradient.iter_mut().for_each(|value| *value *= shorter);
-                let unit = &self.network.plan.units[idx];
-                let (moments, weights) = (&mut self.weights[idx], &mut self.network.weights[idx]);
-                if unit.norm {
-                    muon::step(moments, weights, gradient, unit.n_out, rate);
-                } else {
-                    moments.step(weights, gradient, HEAD * rate);
-                }
+            gradient.iter_mut().for_each(|value| *value *= shorter);
+            let unit = &self.network.plan.units[idx];
+            let (moments, weights) = (&mut self.weights[idx], &mut self.network.weights[idx]);
+            if unit.norm {
+                muon::step(moments, weights, gradient, unit.n_out, rate);
+            } else {
+                moments.step(weights, gradient, HEAD * rate);
             }
         }
         for (style_idx, style) in self.network.styles.iter_mut().enumerate() {
@@ -223,7 +221,7 @@ impl Run {
                 offsets.step(&mut affine.offset, &sum.offset, rate);
             }
         }
-        self.network.level_blocks(self.recipe.learns_weights());
+        self.network.level_blocks();
     }
 
     /// Drops what is remembered of earlier gradients.
@@ -275,13 +273,12 @@ mod tests {
     use crate::perceptual::Painting;
 
     /// A small run, its photos and targets.
-    fn small(learns: Learns) -> (Run, Vgg, Photos, Vec<Target>) {
+    fn small() -> (Run, Vgg, Photos, Vec<Target>) {
         let recipe = Recipe {
             batch: 2,
             crop: 32,
             n_live: 3,
             n_frozen: 3,
-            learns,
             ..Recipe::default()
         };
         let names = ["a".to_owned(), "identity".to_owned()];
@@ -306,12 +303,12 @@ mod tests {
     fn a_run_that_was_killed_ends_as_if_it_had_not_been() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("checkpoint");
-        let (mut run, vgg, photos, targets) = small(Learns::All);
+        let (mut run, vgg, photos, targets) = small();
         for _ in 0..4 {
             run.step(&vgg, &photos, &targets);
         }
         run.save(&file).unwrap();
-        let (mut resumed, ..) = small(Learns::All);
+        let (mut resumed, ..) = small();
         resumed.resume(&file).unwrap();
         for run in [&mut run, &mut resumed] {
             while run.n_steps < run.n_wanted() {
@@ -326,36 +323,19 @@ mod tests {
     fn a_checkpoint_of_another_run_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("checkpoint");
-        small(Learns::All).0.save(&file).unwrap();
-        let error = small(Learns::Affine).0.resume(&file).unwrap_err();
+        small().0.save(&file).unwrap();
+        let (mut other, ..) = small();
+        other.recipe.seed += 1;
+        let error = other.resume(&file).unwrap_err();
         assert!(error.to_string().contains("another recipe"), "{error}");
         std::fs::write(&file, "no checkpoint").unwrap();
-        let error = small(Learns::All).0.resume(&file).unwrap_err();
+        let error = small().0.resume(&file).unwrap_err();
         assert!(error.to_string().contains("remove it"), "{error}");
     }
 
     #[test]
-    fn what_is_not_learnt_stays() {
-        for (learns, learns_ends) in [(Learns::Affine, false), (Learns::Ends, true)] {
-            let (mut run, vgg, photos, targets) = small(learns);
-            let before = run.network.clone();
-            let ends = [0, before.weights.len() - 1];
-            let wanted = if learns_ends { &ends[..] } else { &[] };
-            run.step(&vgg, &photos, &targets);
-            run.step(&vgg, &photos, &targets);
-            let pairs = before.weights.iter().zip(&run.network.weights).enumerate();
-            let changed: Vec<usize> = pairs
-                .filter(|(_, (a, b))| a != b)
-                .map(|(idx, _)| idx)
-                .collect();
-            assert_eq!(changed, wanted);
-            assert_ne!(before.styles, run.network.styles);
-        }
-    }
-
-    #[test]
     fn calibration_keeps_the_paint() {
-        let (mut run, _, photos, _) = small(Learns::Affine);
+        let (mut run, _, photos, _) = small();
         for affine in &mut run.network.styles[0].units {
             affine.gain.iter_mut().for_each(|gain| *gain = 0.5);
             affine.offset.iter_mut().for_each(|offset| *offset = 0.2);

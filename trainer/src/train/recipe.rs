@@ -17,18 +17,6 @@ pub enum Target {
     },
 }
 
-/// Which parameters are learnt.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Learns {
-    /// All weights and the styles' gains and offsets.
-    All,
-    /// Gains and offsets, first and last convolution.
-    Ends,
-    /// Gains and offsets.
-    Affine,
-}
-
 /// Lengths, rates and shares of a run.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -55,8 +43,6 @@ pub struct Recipe {
     pub roughness: f32,
     /// How much counts that light and colours of the photo come through, as the painting has them.
     pub tone: f32,
-    /// What is learnt.
-    pub learns: Learns,
 }
 
 impl Default for Recipe {
@@ -73,23 +59,22 @@ impl Default for Recipe {
             lattice: 1000.0,
             roughness: 1.0,
             tone: 20.0,
-            learns: Learns::All,
         }
     }
 }
 
 impl Recipe {
-    /// Whether any weight of a convolution is learnt.
-    pub fn learns_weights(&self) -> bool {
-        self.learns != Learns::Affine
-    }
-
-    /// Whether the weights of one of `n_units` units are.
-    pub fn learns_unit(&self, idx: usize, n_units: usize) -> bool {
-        match self.learns {
-            Learns::All => true,
-            Learns::Ends => idx == 0 || idx + 1 == n_units,
-            Learns::Affine => false,
+    /// For a network that has learnt before: at rates that do not take it so far from where it started that it no longer
+    /// mixes with others that started there. A third of the steps is live: what freezing loses takes longer to learn again.
+    pub fn finetune(n_steps: usize) -> Self {
+        let n_live = n_steps / 3;
+        Self {
+            n_live,
+            n_frozen: n_steps - n_live,
+            rate_live: [0.02, 0.002],
+            rate_frozen: [0.008, 0.0001],
+            stability: [0.0, 10.0],
+            ..Self::default()
         }
     }
 

@@ -83,7 +83,7 @@ impl Sample<'_> {
         let wide = side + 2 * MARGIN;
         let scene = self.photos.crop((wide + 2 * SHIFT) as u32, random);
         let photo = scene.crop(MARGIN + SHIFT, MARGIN + SHIFT, side, side);
-        let mut gradients = network.zero_gradients(recipe.learns_weights());
+        let mut gradients = network.zero_gradients();
         let mut report = Report::default();
 
         let seen = scene.crop(SHIFT, SHIFT, wide, wide);
