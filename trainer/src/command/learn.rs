@@ -47,8 +47,8 @@ pub struct Learn {
     /// How much the style counts beside what photos show
     #[arg(long, value_name = "SHARE", default_value_t = 2.0)]
     style_weight: f32,
-    /// Steps; a step takes about a quarter of a second on two cores
-    #[arg(long, value_name = "N", default_value_t = 2400, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Steps, about four a second on two cores; many more take it closer to the picture and too far from other styles to mix well
+    #[arg(long, value_name = "N", default_value_t = 1200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
     /// Another seed, a slightly other style
     #[arg(long, value_name = "N", default_value_t = 1)]
