@@ -1,7 +1,8 @@
 //! Convolutions by 3x3 of feature maps in f32, in the vector instructions of the processor at hand.
 //!
 //! Maps are `[height, width, channels]`. Where a kernel visits every pixel and takes whole vectors of channels, the work
-//! is done by Winograd's minimal filtering, else tap by tap. Bands of rows are shared among the threads of rayon.
+//! is done by Winograd's minimal filtering, else, and for doubled maps that give few channels, tap by tap. Bands of rows
+//! are shared among the threads of rayon.
 
 mod direct;
 mod product;

@@ -13,6 +13,9 @@ use crate::style_file::{self, Facts};
 use crate::train::Recipe;
 use crate::vgg::Vgg;
 
+/// Steps of a style by itself where the list does not say.
+const N_FINETUNE: usize = 900;
+
 /// The list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +95,7 @@ impl Gallery {
 
     /// How each style of a size is trained on from there.
     pub fn finetune(&self, size: Size) -> Recipe {
-        self.finetune.get(size.name()).cloned().unwrap_or_default()
+        let recipe = self.finetune.get(size.name()).cloned();
+        recipe.unwrap_or_else(|| Recipe::finetune(N_FINETUNE))
     }
 }
