@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use aligned_vec::AVec;
 use pulp::Simd;
 use rayon::prelude::*;
 
@@ -12,7 +13,7 @@ use crate::{Conv, Maps, SIDE, TAPS, share};
 const N_PIXELS: usize = 4096;
 
 thread_local! {
-    static ROWS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static ROWS: RefCell<AVec<f32>> = RefCell::new(AVec::new(0));
 }
 
 /// Weights for each row that is made from a place, `[tap rows * 3 * n_in, columns]`.

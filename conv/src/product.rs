@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use aligned_vec::AVec;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Then;
@@ -31,7 +32,7 @@ pub(crate) struct Packed {
     pub width: usize,
     n_in: usize,
     /// `[width / block, n_in, block]`.
-    values: Vec<f32>,
+    values: AVec<f32>,
 }
 
 impl Packed {
@@ -45,7 +46,7 @@ impl Packed {
             _ => &[],
         };
         let block = blocks.iter().copied().find(is_whole).unwrap_or(WIDE);
-        let mut values = Vec::with_capacity(n_in * width);
+        let mut values = AVec::with_capacity(0, n_in * width);
         for first in (0..width).step_by(block) {
             for row in 0..n_in {
                 for column in first..first + block {
@@ -109,7 +110,7 @@ impl<G: Group> WithSimd for Each<'_, G> {
             match (S::F32_LANES, self.weights.block) {
                 (16, 64) => each_row::<S, 6, 4>(simd, n_rows, column, block, work),
                 (16, 32) => each_row::<S, 8, 2>(simd, n_rows, column, block, work),
-                (16, _) => each_row::<S, 8, 1>(simd, n_rows, column, block, work),
+                (16, _) => each_row::<S, 12, 1>(simd, n_rows, column, block, work),
                 (8, _) => each_row::<S, 6, 2>(simd, n_rows, column, block, work),
                 (4, _) => each_row::<S, 4, 4>(simd, n_rows, column, block, work),
                 (2, _) => each_row::<S, 1, 8>(simd, n_rows, column, block, work),
@@ -158,6 +159,28 @@ pub(crate) fn add<S: Simd, const R: usize, const V: usize>(
     for (i, weights) in (0..n).zip(vectors.chunks_exact(V)) {
         for r in 0..R {
             let value = simd.splat_f32s(each[r][i]);
+            for v in 0..V {
+                sums[r][v] = simd.mul_add_f32s(value, weights[v], sums[r][v]);
+            }
+        }
+    }
+    sums
+}
+
+/// Products of `R` rows of `N` numbers, one after the other, with a block `[N, V vectors]`.
+#[inline(always)]
+pub(crate) fn products<S: Simd, const N: usize, const R: usize, const V: usize>(
+    simd: S,
+    rows: &[f32],
+    block: &[f32],
+) -> [[S::f32s; V]; R] {
+    let mut sums = [[simd.splat_f32s(0.0); V]; R];
+    let (rows, _) = rows.as_chunks::<N>();
+    let rows = &rows[..R];
+    let (vectors, _) = S::as_simd_f32s(block);
+    for (i, weights) in (0..N).zip(vectors.chunks_exact(V)) {
+        for r in 0..R {
+            let value = simd.splat_f32s(rows[r][i]);
             for v in 0..V {
                 sums[r][v] = simd.mul_add_f32s(value, weights[v], sums[r][v]);
             }

@@ -9,10 +9,11 @@
 
 use std::cell::RefCell;
 
+use aligned_vec::AVec;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::product::{Finish, Group, Packed, add, each_group, load};
+use crate::product::{Finish, Group, Packed, add, each_group, load, products};
 use crate::{Conv, Maps, TAPS, share};
 
 /// Pixels of a side of a tile's result.
@@ -29,9 +30,12 @@ const N_TILES: usize = 40;
 /// Numbers between two places' matrices besides their own, so that they do not fall on the same cache lines.
 const GAP: usize = 16;
 
+/// Channels for which products have code of their own: of so few, bounds take as long as numbers.
+const FEW: usize = 16;
+
 thread_local! {
     /// Tiles, products, and zeros.
-    static TILES: RefCell<[Vec<f32>; 3]> = const { RefCell::new([Vec::new(), Vec::new(), Vec::new()]) };
+    static TILES: RefCell<[AVec<f32>; 3]> = RefCell::new([0; 3].map(AVec::new));
 }
 
 /// Weights, transformed: a matrix for each place.
@@ -113,7 +117,7 @@ impl Winograd {
     }
 }
 
-fn grow(values: &mut Vec<f32>, len: usize) {
+fn grow(values: &mut AVec<f32>, len: usize) {
     if values.len() < len {
         values.resize(len, 0.0);
     }
@@ -333,8 +337,13 @@ impl Group for Multiply<'_> {
         column: usize,
         block: &[f32],
     ) {
-        let rows = (&self.tiles[first * self.n_in..], self.n_in, self.n_in);
-        let sums = add(simd, rows, block, [[simd.splat_f32s(0.0); V]; R]);
+        let rows = &self.tiles[first * self.n_in..];
+        let sums = if self.n_in == FEW {
+            products::<S, FEW, R, V>(simd, rows, block)
+        } else {
+            let zeros = [[simd.splat_f32s(0.0); V]; R];
+            add(simd, (rows, self.n_in, self.n_in), block, zeros)
+        };
         for r in 0..R {
             let target = &mut self.products[(first + r) * self.wide + column..];
             let (target, _) = S::as_mut_simd_f32s(target);

@@ -3,8 +3,9 @@
 //! OpenVINO computes each product that the definition of a convolution has; Winograd's way does with a quarter of them.
 
 use std::collections::HashMap;
-use std::mem::take;
+use std::mem::replace;
 
+use aligned_vec::{AVec, avec};
 use conv::{Conv, Maps, Then, Walk};
 
 use crate::onnx::{Constant, Graph, ModelProto, Node};
@@ -17,7 +18,7 @@ pub(super) struct Own {
     shapes: Vec<Shape>,
     /// Which buffer each value lies in, but for the first and the last, which are others' memory.
     places: Vec<usize>,
-    buffers: Vec<Vec<f32>>,
+    buffers: Vec<AVec<f32>>,
 }
 
 /// Height, width and channels.
@@ -79,11 +80,10 @@ impl Own {
         for (idx, layer) in self.layers.iter().enumerate() {
             let is_last = idx + 1 == n_layers;
             let place = self.places[idx + 1];
-            let mut buffer = if is_last {
-                Vec::new()
-            } else {
-                take(&mut self.buffers[place])
-            };
+            let mut buffer = AVec::new(0);
+            if !is_last {
+                buffer = replace(&mut self.buffers[place], buffer);
+            }
             let target = if is_last { &mut *painted } else { &mut buffer };
             let Shape([height, width, _]) = self.shapes[layer.input];
             let value = |value: usize| match value {
@@ -121,8 +121,8 @@ impl Layer {
 }
 
 /// Which buffer each value lies in, and the buffers: one whose value nobody asks for any more is used again.
-fn places(layers: &[Layer], shapes: &[Shape]) -> (Vec<usize>, Vec<Vec<f32>>) {
-    let (mut places, mut buffers) = (vec![0; shapes.len()], Vec::<Vec<f32>>::new());
+fn places(layers: &[Layer], shapes: &[Shape]) -> (Vec<usize>, Vec<AVec<f32>>) {
+    let (mut places, mut buffers) = (vec![0; shapes.len()], Vec::<AVec<f32>>::new());
     let mut free: Vec<usize> = Vec::new();
     for idx in 0..layers.len().saturating_sub(1) {
         let len = shapes[idx + 1].len();
@@ -130,7 +130,7 @@ fn places(layers: &[Layer], shapes: &[Shape]) -> (Vec<usize>, Vec<Vec<f32>>) {
         places[idx + 1] = match fits {
             Some(at) => free.swap_remove(at),
             None => {
-                buffers.push(vec![0.0; len]);
+                buffers.push(avec![0.0; len]);
                 buffers.len() - 1
             }
         };
@@ -271,8 +271,8 @@ mod tests {
     use crate::backend::cpu::network::Way;
     use crate::backend::cpu::probe;
     use crate::backend::cpu::trial::{TEST_SIZE, Trial};
+    use crate::convention::ValueRange;
     use crate::gallery;
-    use crate::model::ValueRange;
     use crate::settings::Precision;
     use crate::trunk;
 
