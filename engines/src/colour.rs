@@ -3,8 +3,8 @@
 //! Y'CbCr is that of ITU-R BT.601-7, BT.709-6 and BT.2020-2 (non-constant luminance). One map holds
 //! matrix, code range, channel order and value range together, so that a pixel is converted once.
 
+use crate::convention::{Channels, ValueRange};
 use crate::frame::{FrameFormat, Matrix, PixelFormat, Range};
-use crate::model::{Channels, ValueRange};
 
 /// `out[i] = sum over j of rows[i][j] * in[j] + offset[i]`, laid out as kernels expect it.
 #[derive(Clone, Copy, Debug, PartialEq)]

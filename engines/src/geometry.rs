@@ -1,7 +1,7 @@
 //! Where the picture lies within what the network sees: size, reflected border, alignment.
 
+use crate::convention::{Convention, Size};
 use crate::error::{Error, Result};
-use crate::model::{Convention, Size};
 
 /// Smallest side in pixels that is given to a network of any size: networks with reflecting layers inside
 /// refuse pictures smaller than their border.

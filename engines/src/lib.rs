@@ -31,6 +31,7 @@ compile_error!("the features `tensorrt` and `tensorrt-enterprise` exclude each o
 
 mod backend;
 mod colour;
+mod convention;
 mod convert;
 mod device;
 mod engine;
@@ -69,6 +70,9 @@ pub use backend::HAS_TENSORRT;
 pub use backend::cpu::{NetworkAlone, Runtime};
 #[cfg(feature = "tensorrt-common")]
 pub use backend::tensorrt;
+pub use convention::{
+    Channels, ConstantInput, Convention, Known, Layout, Origin, Size, ValueRange,
+};
 pub use device::{DeviceFrame, DevicePlane, GpuContext};
 pub use engine::{Engine, Past, measure, network_alone, open, prepare, probe};
 pub use error::{Error, Result};
@@ -78,9 +82,7 @@ pub use frame::{
     Range,
 };
 pub use mix::Mix;
-pub use model::{
-    Channels, ConstantInput, Convention, Known, Layout, Model, Origin, Size, ValueRange,
-};
+pub use model::Model;
 pub use settings::{Look, Place, Precision, Quality, Settings, Stabilizer};
 pub use sidecar::Sidecar;
 pub use stabilizer::{FlowField, flow_between};

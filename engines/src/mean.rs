@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use prost::Message;
 
+use crate::convention::{Convention, Known};
 use crate::error::{Error, Result};
-use crate::model::{Convention, Known, Model};
+use crate::model::Model;
 use crate::onnx::number::{
     GRAPH_INITIALIZER, GRAPH_NODE, MODEL_GRAPH, NODE_DOC, NODE_METADATA, NODE_NAME,
 };

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::convention::{Channels, Layout, ValueRange};
 use crate::error::{Error, Result};
-use crate::model::{Channels, Layout, ValueRange};
 
 /// Largest sidecar that is read, in bytes; one with 100,000 input values stays far below.
 const MAX_LEN_BYTES: u64 = 4 << 20;

@@ -9,9 +9,10 @@
 
 use prost::Message;
 
+use crate::convention::Layout;
 use crate::convert::Arrangement;
 use crate::geometry::Geometry;
-use crate::model::{Layout, Model};
+use crate::model::Model;
 use crate::onnx::number::{GRAPH_INPUT, GRAPH_NODE, GRAPH_OUTPUT, GRAPH_VALUE_INFO, MODEL_GRAPH};
 use crate::onnx::{Attribute, Graph, ModelProto, Node, Value, element};
 use crate::protobuf::{Fields, field, put};

@@ -1,8 +1,8 @@
 //! What the values of a network's pictures mean, the same for every backend.
 
 use crate::colour::Affine;
+use crate::convention::{Channels, Convention, ValueRange};
 use crate::frame::FrameFormat;
-use crate::model::{Channels, Convention, ValueRange};
 use crate::stabilizer::{History, Light};
 use crate::trunk::Trunk;
 

@@ -142,9 +142,9 @@ mod tests {
     use super::super::{Arrangement, Picture};
     use super::*;
     use crate::colour::Affine;
+    use crate::convention::{Channels, ValueRange};
     use crate::frame::PixelFormat;
     use crate::geometry::Window;
-    use crate::model::{Channels, ValueRange};
     use crate::settings::Look;
 
     #[test]

@@ -34,9 +34,9 @@ mod tests {
     use super::video::{ARRANGEMENTS, Video, format, largest_difference, noise};
     use super::*;
     use crate::colour::{Affine, max_code};
+    use crate::convention::{Channels, ValueRange};
     use crate::frame::{FrameFormat, PixelFormat};
     use crate::geometry::Window;
-    use crate::model::{Channels, ValueRange};
     use crate::settings::Look;
 
     fn smooth(format: FrameFormat, extra_bytes: usize) -> Video {

@@ -175,8 +175,8 @@ mod tests {
     use super::super::video::{format, noise, resized};
     use super::*;
     use crate::colour::Affine;
+    use crate::convention::{Channels, ValueRange};
     use crate::geometry::Window;
-    use crate::model::{Channels, ValueRange};
 
     fn planes(size: (usize, usize), fill: impl FnOnce(&mut PictureMut<'_>)) -> Vec<f32> {
         let (width, height) = size;

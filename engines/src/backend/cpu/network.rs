@@ -3,9 +3,10 @@
 use super::own::Own;
 use super::runtime::Runtime;
 use super::session::{Plan, Session, Tensor};
+use crate::convention::Convention;
 use crate::convert::Arrangement;
 use crate::error::Result;
-use crate::model::{Convention, Model};
+use crate::model::Model;
 use crate::settings::Precision;
 
 /// How a network is run.

@@ -11,9 +11,10 @@ use openvino::{
 use super::network::Way;
 use super::runtime::{core, failed, probe};
 use crate::backend::values::MAX_GROWTH;
+use crate::convention::Convention;
 use crate::convert::Arrangement;
 use crate::error::{Error, Result};
-use crate::model::{Convention, Model};
+use crate::model::Model;
 use crate::settings::Precision;
 use crate::trunk::{Trunk, arrangements};
 

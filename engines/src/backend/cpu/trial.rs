@@ -2,10 +2,11 @@
 
 use super::network::{Network, Way};
 use super::session::{Plan, Tensor};
+use crate::convention::{Channels, Convention, Size, ValueRange};
 use crate::convert::{self, PictureMut, Rows};
 use crate::error::Result;
 use crate::geometry::Window;
-use crate::model::{Channels, Convention, Model, Size, ValueRange};
+use crate::model::Model;
 use crate::trunk::Trunk;
 
 /// Sides in pixels of the test picture for networks of any size.

@@ -3,9 +3,10 @@
 use super::gpu::Gpu;
 use super::half::halve;
 use crate::backend::cpu;
+use crate::convention::Size;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
-use crate::model::{Model, Size};
+use crate::model::Model;
 use crate::onnx::number::{GRAPH_OUTPUT, MODEL_GRAPH};
 use crate::protobuf::{Fields, put};
 use crate::settings::Precision;

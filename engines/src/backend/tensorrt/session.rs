@@ -16,8 +16,8 @@ use super::cache::Kernels;
 use super::cuda::{Cuda, address, failed};
 use super::jit;
 use super::kernels::Address;
+use crate::convention::ConstantInput;
 use crate::error::{Error, Result};
-use crate::model::ConstantInput;
 
 /// How long TensorRT may take to start a network: the first time, it compiles what it needs.
 const STARTING: Duration = Duration::from_secs(120);

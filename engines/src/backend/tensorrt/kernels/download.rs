@@ -40,11 +40,11 @@ impl Download {
 mod tests {
     use super::super::{Address, emulated};
     use super::*;
+    use crate::convention::{Channels, ValueRange};
     use crate::convert::video::{ARRANGEMENTS, Video, format, noise};
     use crate::convert::{Arrangement, Paint, Picture as CpuPicture, Pixels, write};
     use crate::frame::PixelFormat;
     use crate::geometry::Window;
-    use crate::model::{Channels, ValueRange};
     use crate::settings::Look;
     use crate::stabilizer::{Blender, History, Painted};
 

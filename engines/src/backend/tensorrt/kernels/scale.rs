@@ -33,13 +33,13 @@ mod tests {
     use super::super::{Filter, Table, emulated};
     use super::*;
     use crate::colour::Affine;
+    use crate::convention::{Channels, ValueRange};
     use crate::convert::video::{ARRANGEMENTS, format, noise};
     use crate::convert::{
         Arrangement, Grow, Picture as CpuPicture, PictureMut, Shown, Shrink, read,
     };
     use crate::frame::PixelFormat;
     use crate::geometry::Window;
-    use crate::model::{Channels, ValueRange};
 
     /// Values are 0 to 1, and sums of f32 in another order.
     const TOLERANCE: f32 = 2e-6;

@@ -24,11 +24,11 @@ impl Upload {
 mod tests {
     use super::super::{Address, emulated};
     use super::*;
+    use crate::convention::{Channels, ValueRange};
     use crate::convert::video::{ARRANGEMENTS, Video, format, noise};
     use crate::convert::{Arrangement, PictureMut, Shown, read};
     use crate::frame::PixelFormat;
     use crate::geometry::Window;
-    use crate::model::{Channels, ValueRange};
 
     /// How a frame lies in the network's picture, which has whole blocks.
     struct Layout {
