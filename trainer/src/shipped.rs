@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use crate::net::Network;
 use crate::net::plan::Size;
+use crate::style_file::IDENTITY;
 use crate::{onnx, style_file};
 
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
@@ -26,6 +27,22 @@ pub fn networks(size: Size) -> anyhow::Result<Vec<Network>> {
     networks
         .collect::<anyhow::Result<_>>()
         .context("reading what is shipped")
+}
+
+/// The middle of all shipped paintings' styles of a size: their mean, as a mix is made. What starts there has the same way
+/// to each of them, and mixes with all.
+///
+/// # Errors
+/// As [`networks`].
+pub fn middle(size: Size) -> anyhow::Result<Network> {
+    let networks = networks(size)?.into_iter();
+    let paintings = networks.filter(|network| network.styles[0].name != IDENTITY);
+    let counted = paintings.zip(1_u8..);
+    let middle = counted.reduce(|(middle, _), (next, n)| {
+        let share = 1.0 - 1.0 / f32::from(n);
+        (middle.mixed(&next, share), n)
+    });
+    Ok(middle.context("no style is shipped")?.0)
 }
 
 /// The network of a style of a size, as they lie in a folder.
@@ -54,11 +71,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_middle_is_the_mean_of_all_paintings() {
+        let networks = networks(Size::Fast).unwrap();
+        let paintings = networks
+            .iter()
+            .filter(|network| network.styles[0].name != IDENTITY);
+        let folded = paintings.map(|network| network.folded(&network.styles[0], 1)[0][7]);
+        let folded: Vec<f32> = folded.collect();
+        let mean = folded.iter().sum::<f32>() / folded.len() as f32;
+        let middle = middle(Size::Fast).unwrap();
+        let found = middle.folded(&middle.styles[0], 1)[0][7];
+        assert!((found - mean).abs() < 1e-5, "{found} {mean} {folded:?}");
+    }
+
+    #[test]
     fn every_size_is_shipped_with_the_identity() {
         for size in Size::ALL {
             let networks = networks(size).unwrap();
             let mut styles = networks.iter().map(|network| &network.styles[0]);
-            assert!(styles.any(|style| style.name == "identity"));
+            assert!(styles.any(|style| style.name == IDENTITY));
         }
     }
 }

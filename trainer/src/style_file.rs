@@ -21,6 +21,9 @@ use crate::net::plan::Unit;
 use crate::net::{Network, Style};
 use crate::output::write_whole;
 
+/// The style that paints photos as they are.
+pub const IDENTITY: &str = "identity";
+
 /// The trainer, by name and version.
 pub const TRAINED_BY: &str = concat!("impasto-train ", env!("CARGO_PKG_VERSION"));
 

@@ -12,11 +12,8 @@ use crate::net::Network;
 use crate::onnx;
 use crate::output::write_whole;
 use crate::shipped::template_in;
-use crate::style_file::{self, Convolutions, Facts};
+use crate::style_file::{self, Convolutions, Facts, IDENTITY};
 use crate::train::{Run, Target};
-
-/// The style that paints photos as they are.
-const IDENTITY: &str = "identity";
 
 /// Trains one network on all styles of a list, and one that leaves photos as they are.
 #[derive(Args, Debug)]

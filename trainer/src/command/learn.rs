@@ -4,24 +4,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use rayon::prelude::*;
 
 use crate::lesson::{self, Lesson};
 use crate::net::Network;
 use crate::net::plan::Size;
 use crate::onnx::{self, Precision};
 use crate::output::write_whole;
-use crate::perceptual::{Aim, Painting};
+use crate::perceptual::Painting;
 use crate::photos::{self, Photos};
 use crate::style_file::{self, Facts};
 use crate::train::{Recipe, Run, Target};
-use crate::vgg::Vgg;
 use crate::{loss_network, shipped};
 
 /// Fewest photos: with less, a network learns the photos and not the style.
 const FEWEST: usize = 200;
-/// Photos that shipped styles are compared on.
-const N_COMPARED: usize = 4;
 
 /// Learns the style of one picture on top of the shipped networks.
 #[derive(Args, Debug)]
@@ -102,9 +98,7 @@ impl Learn {
                 let network = Network::new(size, &[name], recipe.seed);
                 Run::new(recipe, network)
             } else {
-                let networks = shipped::networks(size)?;
-                let mut network = nearest(networks, &vgg, &painting, &judge);
-                eprintln!("starts from {}", network.styles[0].name);
+                let mut network = shipped::middle(size)?;
                 network.styles[0].name = name;
                 Run::going_on(self.recipe(), network, &learn)
             };
@@ -184,24 +178,6 @@ impl Learn {
             is_mixable: !self.alone,
         }
     }
-}
-
-/// The network whose paint is most like the painting.
-fn nearest(networks: Vec<Network>, vgg: &Vgg, painting: &Painting, judge: &Photos) -> Network {
-    let photos = judge.middles(256, N_COMPARED);
-    let distance = |network: Network| {
-        let (convs, style) = (network.convs(), &network.styles[0]);
-        let losses = photos.iter().map(|photo| {
-            let (painted, _) = network.forward(&convs, style, photo, false);
-            Aim::new(vgg, painting, photo).losses(&painted).style
-        });
-        (losses.sum::<f64>(), network)
-    };
-    let distances: Vec<(f64, Network)> = networks.into_par_iter().map(distance).collect();
-    let nearest = distances
-        .into_iter()
-        .min_by(|(a, _), (b, _)| a.total_cmp(b));
-    nearest.expect("styles are shipped").1
 }
 
 /// The style's name: the file's without its ending.
