@@ -1,5 +1,7 @@
 //! A pipeline that is built anew whenever it fails.
 
+use std::convert::Infallible;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// A pipeline that has run for so long is sound: when it fails, the next attempt comes soon again.
 const SOUND: Duration = Duration::from_secs(10);
+/// How long a pipeline that is being taken down may hold up the end: the process must not end while it is at work in
+/// libraries that tidy up as the process ends.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What became of a line since it was last looked at.
 #[derive(Debug)]
@@ -43,6 +48,13 @@ pub struct Line<B: Build> {
     pub builder: B,
     state: State,
     wait: Duration,
+    leaving: Leaving,
+}
+
+/// Pipelines that are being taken down: each has a sender, and lets go of it when it is gone.
+struct Leaving {
+    sender: Sender<Infallible>,
+    receiver: Receiver<Infallible>,
 }
 
 enum State {
@@ -59,10 +71,12 @@ impl<B: Build> Line<B> {
     pub fn start(mut builder: B) -> anyhow::Result<Self> {
         let pipeline = builder.build()?;
         run(&pipeline);
+        let (sender, receiver) = channel();
         Ok(Self {
             builder,
             state: State::Runs(pipeline, Instant::now()),
             wait: FIRST_WAIT,
+            leaving: Leaving { sender, receiver },
         })
     }
 
@@ -156,7 +170,12 @@ impl<B: Build> Line<B> {
         self.builder.forget();
         if let State::Runs(pipeline, _) = std::mem::replace(&mut self.state, state) {
             // A server that does not answer may hold a pipeline up; nothing here waits for that.
-            thread::spawn(move || pipeline.set_state(gst::State::Null));
+            let sender = self.leaving.sender.clone();
+            thread::spawn(move || {
+                let _ = pipeline.set_state(gst::State::Null);
+                drop(pipeline);
+                drop(sender);
+            });
         }
     }
 }
@@ -168,6 +187,9 @@ impl<B: Build> Drop for Line<B> {
             // The process is about to end.
             let _ = pipeline.set_state(gst::State::Null);
         }
+        // Nothing is ever sent: this ends when all others have let go of theirs.
+        self.leaving.sender = channel().0;
+        let _ = self.leaving.receiver.recv_timeout(PATIENCE);
     }
 }
 
@@ -201,6 +223,35 @@ mod tests {
         fn forget(&mut self) {
             self.n_forgotten += 1;
         }
+    }
+
+    /// A pipeline that takes a while to be taken down: one of its threads sleeps.
+    struct Slow;
+
+    impl Build for Slow {
+        fn build(&mut self) -> anyhow::Result<gst::Pipeline> {
+            let text = "fakesrc ! identity sleep-time=500000 ! fakesink";
+            let pipeline = gst::parse::launch(text)?;
+            Ok(pipeline.downcast().expect("a pipeline"))
+        }
+    }
+
+    #[test]
+    fn what_is_taken_down_is_gone_when_its_line_is() {
+        gst::init().unwrap();
+        let mut line = Line::start(Slow).unwrap();
+        let State::Runs(pipeline, _) = &line.state else {
+            panic!("it has not been started");
+        };
+        let pipeline = pipeline.downgrade();
+        thread::sleep(Duration::from_millis(100));
+        let start = Instant::now();
+        line.end();
+        assert!(start.elapsed() < Duration::from_millis(200));
+        assert!(pipeline.upgrade().is_some());
+        drop(line);
+        assert!(pipeline.upgrade().is_none());
+        assert!(start.elapsed() < PATIENCE);
     }
 
     #[test]
