@@ -4,6 +4,7 @@ pub mod adam;
 pub mod clip;
 pub mod command;
 pub mod conv;
+pub mod drawn;
 pub mod gallery;
 pub mod lbfgs;
 pub mod lesson;

@@ -1,6 +1,7 @@
 //! The networks and styles that the library carries: what a new style starts from. And such as this program wrote.
 
 use std::fs::read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -30,11 +31,11 @@ pub fn networks(size: Size) -> anyhow::Result<Vec<Network>> {
 }
 
 /// The middle of all shipped paintings' styles of a size: their mean, as a mix is made. What starts there has the same way
-/// to each of them, and mixes with all.
+/// to each of them, and mixes with all. It bears the name of the style that it is to become.
 ///
 /// # Errors
 /// As [`networks`].
-pub fn middle(size: Size) -> anyhow::Result<Network> {
+pub fn middle(size: Size, name: &str) -> anyhow::Result<Network> {
     let networks = networks(size)?.into_iter();
     let paintings = networks.filter(|network| network.styles[0].name != IDENTITY);
     let counted = paintings.zip(1_u8..);
@@ -42,23 +43,31 @@ pub fn middle(size: Size) -> anyhow::Result<Network> {
         let share = 1.0 - 1.0 / f32::from(n);
         (middle.mixed(&next, share), n)
     });
-    Ok(middle.context("no style is shipped")?.0)
+    let (mut middle, _) = middle.context("no style is shipped")?;
+    middle.styles[0].name = name.to_owned();
+    Ok(middle)
 }
 
-/// The network of a style of a size, as they lie in a folder.
+/// The network of a style of a size, as they lie in a folder. None if the style is not there, or not in that size.
 ///
 /// # Errors
-/// If it is not there, cannot be read or is damaged.
-pub fn network_in(folder: &Path, size: Size, name: &str) -> anyhow::Result<Network> {
+/// If the template of the size is not there, or something cannot be read or is damaged.
+pub fn network_in(folder: &Path, size: Size, name: &str) -> anyhow::Result<Option<Network>> {
     let path = template_in(folder, size);
     let context = || format!("reading {}", path.display());
     let template =
         onnx::read_template(&read(&path).with_context(context)?).with_context(context)?;
     let path = style_file::path_in(folder, name);
     let context = || format!("reading {}", path.display());
-    let bytes = read(&path).with_context(context)?;
+    let bytes = match read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.with_context(context)?,
+    };
+    if !style_file::has(&bytes, size).with_context(context)? {
+        return Ok(None);
+    }
     let (network, _) = style_file::read(&bytes, name, &template).with_context(context)?;
-    Ok(network)
+    Ok(Some(network))
 }
 
 /// The path of the convolutions that styles of a size start from.
@@ -79,7 +88,7 @@ mod tests {
         let folded = paintings.map(|network| network.folded(&network.styles[0], 1)[0][7]);
         let folded: Vec<f32> = folded.collect();
         let mean = folded.iter().sum::<f32>() / folded.len() as f32;
-        let middle = middle(Size::Fast).unwrap();
+        let middle = middle(Size::Fast, "new").unwrap();
         let found = middle.folded(&middle.styles[0], 1)[0][7];
         assert!((found - mean).abs() < 1e-5, "{found} {mean} {folded:?}");
     }

@@ -17,7 +17,7 @@ use safetensors::{Dtype, SafeTensors};
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
-use crate::net::plan::Unit;
+use crate::net::plan::{Size, Unit};
 use crate::net::{Network, Style};
 use crate::output::write_whole;
 
@@ -146,6 +146,17 @@ pub fn path_in(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.safetensors"))
 }
 
+/// Whether a style file holds its style in a size.
+///
+/// # Errors
+/// If the bytes are no style file.
+pub fn has(bytes: &[u8], size: Size) -> anyhow::Result<bool> {
+    let own = format!("{}/", size.name());
+    let file = parse(bytes)?;
+    let mut names = file.names().into_iter();
+    Ok(names.any(|name| name.starts_with(&own)))
+}
+
 /// The network of a style, whose statistics are folded into gain and offset, of the size of `template`, and what is told
 /// of it. Convolutions are those of `template` unless it has its own.
 ///
@@ -214,7 +225,6 @@ fn parse(bytes: &[u8]) -> anyhow::Result<SafeTensors<'_>> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::net::plan::Size;
     use crate::random::Random;
 
     pub(crate) fn facts() -> Facts {

@@ -20,7 +20,8 @@ pub struct Finetune {
     /// Styles of the list to train [default: all]
     #[arg(long = "style", value_name = "NAME")]
     only: Vec<String>,
-    /// Folder of the styles that `base` wrote: each starts from there and is replaced when it is done
+    /// Folder of the styles that `base` wrote: each starts from there and is replaced when it is done. One that is not
+    /// there yet starts in the middle of those that are shipped
     #[arg(long, value_name = "DIR")]
     styles: PathBuf,
     /// Folder for checkpoints, losses and previews, in a folder for each style; runs that are found there go on
@@ -47,7 +48,10 @@ impl Finetune {
         let is_wanted = |name: &String| self.only.is_empty() || self.only.contains(name);
         for entry in gallery.styles.iter().filter(|entry| is_wanted(&entry.name)) {
             eprintln!("{}", entry.name);
-            let network = shipped::network_in(&self.styles, size, &entry.name)?;
+            let network = match shipped::network_in(&self.styles, size, &entry.name)? {
+                Some(network) => network,
+                None => shipped::middle(size, &entry.name)?,
+            };
             let mut run = Run::going_on(gallery.finetune(size), network, &material.learn);
             let lesson = Lesson {
                 vgg: &material.vgg,

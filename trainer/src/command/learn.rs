@@ -98,8 +98,7 @@ impl Learn {
                 let network = Network::new(size, &[name], recipe.seed);
                 Run::new(recipe, network)
             } else {
-                let mut network = shipped::middle(size)?;
-                network.styles[0].name = name;
+                let network = shipped::middle(size, &name)?;
                 Run::going_on(self.recipe(), network, &learn)
             };
             let target = Target::Painting {

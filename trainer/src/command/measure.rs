@@ -111,7 +111,13 @@ impl Measure {
             .filter(|&size| shipped::template_in(folder, size).exists());
         let networks = sizes.map(|size| {
             let styles = gallery.styles.iter();
-            let networks = styles.map(|entry| shipped::network_in(folder, size, &entry.name));
+            let networks = styles.map(|entry| {
+                let network = shipped::network_in(folder, size, &entry.name)?;
+                network.with_context(|| {
+                    let (folder, size) = (folder.display(), size.name());
+                    format!("{folder} has no style `{}` in the size {size}", entry.name)
+                })
+            });
             networks.collect()
         });
         let networks: Vec<Vec<Network>> = networks.collect::<anyhow::Result<_>>()?;

@@ -1,6 +1,7 @@
 //! The commands.
 
 pub mod base;
+pub mod draw;
 pub mod finetune;
 pub mod learn;
 mod material;
