@@ -30,7 +30,7 @@ pub fn networks(size: Size) -> anyhow::Result<Vec<Network>> {
         .context("reading what is shipped")
 }
 
-/// The middle of all shipped paintings' styles of a size: their mean, as a mix is made. What starts there has the same way
+/// The middle of all shipped styles of a size but the identity: their mean, as a mix is made. What starts there has the same way
 /// to each of them, and mixes with all. It bears the name of the style that it is to become.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ const HALF_AGREES_DB: f64 = 40.0;
 /// processors know the format and are half as fast in it.
 const PAYS: f64 = 0.9;
 /// Time that finding out what is fastest takes at least.
-const TIMED: Duration = Duration::from_millis(60);
+const TIMED: Duration = Duration::from_millis(100);
 /// Turns that each way has at least.
 const N_TURNS: usize = 3;
 /// Pictures that it paints in a turn: the first one still shares the processor with threads of the way before, which
