@@ -37,8 +37,8 @@ pub fn networks(size: Size) -> anyhow::Result<Vec<Network>> {
 /// As [`networks`].
 pub fn middle(size: Size, name: &str) -> anyhow::Result<Network> {
     let networks = networks(size)?.into_iter();
-    let paintings = networks.filter(|network| network.styles[0].name != IDENTITY);
-    let counted = paintings.zip(1_u8..);
+    let styles = networks.filter(|network| network.styles[0].name != IDENTITY);
+    let counted = styles.zip(1_u8..);
     let middle = counted.reduce(|(middle, _), (next, n)| {
         let share = 1.0 - 1.0 / f32::from(n);
         (middle.mixed(&next, share), n)
@@ -80,12 +80,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_is_the_mean_of_all_paintings() {
+    fn the_middle_is_the_mean_of_all_styles() {
         let networks = networks(Size::Fast).unwrap();
-        let paintings = networks
+        let styles = networks
             .iter()
             .filter(|network| network.styles[0].name != IDENTITY);
-        let folded = paintings.map(|network| network.folded(&network.styles[0], 1)[0][7]);
+        let folded = styles.map(|network| network.folded(&network.styles[0], 1)[0][7]);
         let folded: Vec<f32> = folded.collect();
         let mean = folded.iter().sum::<f32>() / folded.len() as f32;
         let middle = middle(Size::Fast, "new").unwrap();
