@@ -43,7 +43,7 @@ pub struct Learn {
     /// How much the style counts beside what photos show
     #[arg(long, value_name = "SHARE", default_value_t = 2.0)]
     style_weight: f32,
-    /// Steps, about four a second on two cores; many more take it closer to the picture and too far from other styles to mix well
+    /// Steps, about four a second on two cores; more take it closer to the picture, and farther from the styles that it is mixed with
     #[arg(long, value_name = "N", default_value_t = 1200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
     /// Another seed, a slightly other style
