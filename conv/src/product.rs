@@ -167,28 +167,6 @@ pub(crate) fn add<S: Simd, const R: usize, const V: usize>(
     sums
 }
 
-/// Products of `R` rows of `N` numbers, one after the other, with a block `[N, V vectors]`.
-#[inline(always)]
-pub(crate) fn products<S: Simd, const N: usize, const R: usize, const V: usize>(
-    simd: S,
-    rows: &[f32],
-    block: &[f32],
-) -> [[S::f32s; V]; R] {
-    let mut sums = [[simd.splat_f32s(0.0); V]; R];
-    let (rows, _) = rows.as_chunks::<N>();
-    let rows = &rows[..R];
-    let (vectors, _) = S::as_simd_f32s(block);
-    for (i, weights) in (0..N).zip(vectors.chunks_exact(V)) {
-        for r in 0..R {
-            let value = simd.splat_f32s(rows[r][i]);
-            for v in 0..V {
-                sums[r][v] = simd.mul_add_f32s(value, weights[v], sums[r][v]);
-            }
-        }
-    }
-    sums
-}
-
 /// Adds products of pairs of numbers of `R` rows with weights `[n / 2, lanes]`: those of the first number of a pair in even
 /// lanes, those of the second in odd ones.
 #[inline(always)]

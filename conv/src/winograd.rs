@@ -13,7 +13,7 @@ use aligned_vec::AVec;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::product::{Finish, Group, Packed, add, each_group, load, products};
+use crate::product::{Finish, Group, Packed, add, each_group, load};
 use crate::{Conv, Maps, TAPS, share};
 
 /// Pixels of a side of a tile's result.
@@ -337,12 +337,12 @@ impl Group for Multiply<'_> {
         column: usize,
         block: &[f32],
     ) {
-        let rows = &self.tiles[first * self.n_in..];
-        let sums = if self.n_in == FEW {
-            products::<S, FEW, R, V>(simd, rows, block)
-        } else {
-            let zeros = [[simd.splat_f32s(0.0); V]; R];
-            add(simd, (rows, self.n_in, self.n_in), block, zeros)
+        let (n, zeros) = (self.n_in, [[simd.splat_f32s(0.0); V]; R]);
+        let rows = &self.tiles[first * n..][..R * n];
+        let sums = match n {
+            // The same, with a length that the compiler knows.
+            FEW => add(simd, (rows, FEW, FEW), block, zeros),
+            n => add(simd, (rows, n, n), block, zeros),
         };
         for r in 0..R {
             let target = &mut self.products[(first + r) * self.wide + column..];
