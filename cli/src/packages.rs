@@ -39,6 +39,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     (
         "gstreamer1.0-plugins-good",
         &[
+            "rtspsrc",
             "qtdemux",
             "matroskademux",
             "avidemux",

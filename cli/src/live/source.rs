@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
+use gst::glib;
 use gst::prelude::*;
 use gst_app::AppSink;
 
@@ -156,7 +157,15 @@ impl Source {
         }
     }
 
-    /// Elements that give what is to be decoded, or raw frames and sound.
+    /// Whether it gives each of its streams by itself, to be decoded.
+    ///
+    /// `uridecodebin` would decode them, but no longer looks for streams when `rtspsrc` says that it has shown all, which
+    /// that says too soon if two begin at once: one of them is never heard of again.
+    fn is_of_streams(&self) -> bool {
+        matches!(self, Self::Address(address) if address.starts_with("rtsp"))
+    }
+
+    /// Elements that give streams to be decoded, or raw frames and sound.
     fn elements(&self) -> anyhow::Result<Vec<gst::Element>> {
         Ok(match self {
             Self::Test => Vec::new(),
@@ -176,6 +185,12 @@ impl Source {
                 let source = make("filesrc")?;
                 source.set_property("location", path);
                 vec![source, make("decodebin")?]
+            }
+            Self::Address(address) if self.is_of_streams() => {
+                let source = make("rtspsrc")?;
+                source.set_property("location", address);
+                source.set_property("latency", JITTER_MS);
+                vec![source]
             }
             Self::Address(address) => {
                 let source = make("uridecodebin")?;
@@ -258,35 +273,23 @@ impl Build for Camera {
             })
             .transpose()?;
         let elements = self.source.elements()?;
-        let Some(decoder) = elements.last() else {
+        let Some(last) = elements.last() else {
             let format = self.inlet.choice.ideal();
             test_picture(&pipeline, format, &video, audio.as_ref())?;
             return Ok(pipeline);
         };
-        let decoder = decoder.clone();
+        let last = last.clone();
         chain(&pipeline, &elements)?;
-        let pipeline_ref = pipeline.downgrade();
-        decoder.connect_pad_added(move |_, pad| {
-            let Some(pipeline) = pipeline_ref.upgrade() else {
-                return;
-            };
-            let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-            let kind = caps
-                .structure(0)
-                .map(|structure| structure.name().to_string());
-            let end = match kind.as_deref() {
-                Some("video/x-raw") => Some(&video),
-                Some("audio/x-raw") => audio.as_ref(),
-                _ => None,
-            };
-            let free = end
-                .and_then(|end| end.static_pad("sink"))
-                .filter(|sink| !sink.is_linked());
-            if free.is_none_or(|sink| pad.link(&sink).is_err()) {
-                // A stream that nobody takes would stop the others.
-                swallow(&pipeline, pad);
-            }
-        });
+        let ends = Ends {
+            pipeline: pipeline.downgrade(),
+            video,
+            audio,
+        };
+        if self.source.is_of_streams() {
+            last.connect_pad_added(move |_, pad| ends.decode(pad));
+        } else {
+            last.connect_pad_added(move |_, pad| ends.take(pad));
+        }
         Ok(pipeline)
     }
 }
@@ -316,6 +319,57 @@ struct Shift(std::sync::OnceLock<gst::ClockTime>);
 impl Shift {
     fn apply(&self, due: gst::ClockTime, now: gst::ClockTime) -> gst::ClockTime {
         due + *self.0.get_or_init(|| now.saturating_sub(due))
+    }
+}
+
+/// Where decoded streams go in.
+#[derive(Clone)]
+struct Ends {
+    pipeline: glib::WeakRef<gst::Pipeline>,
+    video: gst::Element,
+    audio: Option<gst::Element>,
+}
+
+impl Ends {
+    /// Links raw frames and sound to where they go in, the first of each.
+    fn take(&self, pad: &gst::Pad) {
+        let Some(pipeline) = self.pipeline.upgrade() else {
+            return;
+        };
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let kind = caps
+            .structure(0)
+            .map(|structure| structure.name().to_string());
+        let end = match kind.as_deref() {
+            Some("video/x-raw") => Some(&self.video),
+            Some("audio/x-raw") => self.audio.as_ref(),
+            _ => None,
+        };
+        let free = end
+            .and_then(|end| end.static_pad("sink"))
+            .filter(|sink| !sink.is_linked());
+        if free.is_none_or(|sink| pad.link(&sink).is_err()) {
+            // A stream that nobody takes would stop the others.
+            swallow(&pipeline, pad);
+        }
+    }
+
+    /// Decodes a stream, and links what comes of it.
+    fn decode(&self, pad: &gst::Pad) {
+        let Some(pipeline) = self.pipeline.upgrade() else {
+            return;
+        };
+        let link = || -> anyhow::Result<()> {
+            let decoder = make("decodebin")?;
+            let ends = self.clone();
+            decoder.connect_pad_added(move |_, pad| ends.take(pad));
+            pipeline.add(&decoder)?;
+            pad.link(&decoder.static_pad("sink").context("it has an entrance")?)?;
+            Ok(decoder.sync_state_with_parent()?)
+        };
+        if let Err(error) = link() {
+            gst::element_error!(pipeline, gst::CoreError::Pad, ("{error:#}"));
+        }
     }
 }
 
