@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Deserialize;
 
+use crate::grade::Grade;
 use crate::net::plan::Size;
 use crate::perceptual::Painting;
 use crate::photos;
@@ -48,7 +49,10 @@ pub struct Entry {
     year: String,
     /// Licence of the painting.
     licence: String,
-    /// Short side that the painting is scaled to, in pixels; the larger, the larger the strokes.
+    /// The part of it that counts, its levels and colours.
+    #[serde(default)]
+    grade: Grade,
+    /// Short side that the part is scaled to, in pixels; the larger, the larger the strokes.
     short_side: u32,
     /// How much style counts beside content.
     pub style: f32,
@@ -60,7 +64,8 @@ impl Entry {
     /// # Errors
     /// If it cannot be read.
     pub fn painting(&self, vgg: &Vgg, folder: &Path) -> anyhow::Result<Painting> {
-        let painting = photos::read_scaled(&folder.join(&self.file), self.short_side)?;
+        let picture = photos::open(&folder.join(&self.file))?;
+        let painting = photos::scaled(&self.grade.apply(&picture), self.short_side);
         Ok(Painting::new(vgg, &painting))
     }
 
@@ -85,7 +90,13 @@ impl Gallery {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is no list of styles", path.display()))
+        let context = || format!("{} is no list of styles", path.display());
+        let gallery: Self = toml::from_str(&text).with_context(context)?;
+        for style in &gallery.styles {
+            let context = || format!("{}: style {}", path.display(), style.name);
+            style.grade.check().with_context(context)?;
+        }
+        Ok(gallery)
     }
 
     /// How the network of a size that all styles start from is trained.

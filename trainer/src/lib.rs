@@ -6,6 +6,7 @@ pub mod command;
 pub mod conv;
 pub mod drawn;
 pub mod gallery;
+pub mod grade;
 pub mod lbfgs;
 pub mod lesson;
 pub mod loss_network;

@@ -149,7 +149,12 @@ pub fn picture(maps: &Maps) -> RgbImage {
 /// # Errors
 /// If it cannot be read.
 pub fn read_scaled(path: &Path, px: u32) -> anyhow::Result<Maps> {
-    Ok(maps(&resized(&open(path)?, px, FilterType::Lanczos3)))
+    Ok(scaled(&open(path)?, px))
+}
+
+/// A picture whose short side is scaled to `px`: `[height, width, 3]`, RGB 0..1.
+pub fn scaled(picture: &RgbImage, px: u32) -> Maps {
+    maps(&resized(picture, px, FilterType::Lanczos3))
 }
 
 /// Pictures of a folder, by their endings.

@@ -134,7 +134,8 @@ fn cells(picture: &Maps) -> Vec<[f32; 3]> {
     cells
 }
 
-fn luma(colour: [f32; 3]) -> f32 {
+/// Luma of a colour, RGB 0..1.
+pub fn luma(colour: [f32; 3]) -> f32 {
     colour
         .iter()
         .zip(LUMA)
