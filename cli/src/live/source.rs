@@ -278,7 +278,6 @@ impl Build for Camera {
             test_picture(&pipeline, format, &video, audio.as_ref())?;
             return Ok(pipeline);
         };
-        let last = last.clone();
         chain(&pipeline, &elements)?;
         let ends = Ends {
             pipeline: pipeline.downgrade(),
