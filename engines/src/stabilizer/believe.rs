@@ -15,7 +15,7 @@ use super::row::lesser;
 use crate::simd::vectorise;
 
 /// Mean differences of luma over 3x3 cells, in codes: up to the first, flow is believed, from the second on, it is not.
-const DIFFERENCE: (f32, f32) = (3.0, 10.0);
+const DIFFERENCE: (f32, f32) = (5.0, 15.0);
 /// The same of what does not move; between the two lies sensor noise.
 const STILL_DIFFERENCE: f32 = 2.25;
 /// And it has not moved by as many cells, as far as flow can tell.
@@ -30,7 +30,7 @@ const HOME: (f32, f32) = (1.0, 2.0);
 /// The further a cell moves, the further from home it may end: by this share of its way.
 const HOME_SHARE: f32 = 0.05;
 /// What arrives at a cell, as shares of a cell.
-const ARRIVED: (f32, f32) = (0.65, 0.92);
+const ARRIVED: (f32, f32) = (0.6, 0.9);
 /// Rows of cells that one thread takes at a time, and cells where rows do not matter.
 const BAND_ROWS: usize = 16;
 const BAND_CELLS: usize = 4096;
@@ -508,8 +508,8 @@ mod tests {
     fn motion(before: &Pyramid, now: &Pyramid, with_flow: bool) -> Motion {
         let (mut there, mut back) = (Flow::default(), Flow::default());
         let mut search = Search::default();
-        search.find(now, before, 1, &mut there);
-        search.find(before, now, 1, &mut back);
+        search.find(now, before, &mut there);
+        search.find(before, now, &mut back);
         let evidence = Evidence {
             now: &now.levels[1],
             before: &before.levels[1],

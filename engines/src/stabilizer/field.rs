@@ -54,9 +54,9 @@ pub fn flow_between(from: &Frame<'_>, to: &Frame<'_>) -> FlowField {
     let [from, to] = &pyramids;
     let (mut search, mut flow) = (Search::default(), Flow::default());
     // The first time makes the buffers.
-    search.find(from, to, FLOW_LEVEL, &mut flow);
+    search.find(from, to, &mut flow);
     let start = Instant::now();
-    search.find(from, to, FLOW_LEVEL, &mut flow);
+    search.find(from, to, &mut flow);
     let time = start.elapsed();
     let cell_px = step << FLOW_LEVEL;
     let of_frame = |steps: Vec<f32>| steps.iter().map(|by| by * cell_px as f32).collect();

@@ -10,6 +10,7 @@
 pub(crate) mod believe;
 mod blend;
 mod cut;
+mod detail;
 mod exposure;
 mod fade;
 mod field;
@@ -121,7 +122,7 @@ impl Tracker {
             return Light::SAME;
         };
         if task.guard {
-            for level in &mut self.now.levels[FLOW_LEVEL..] {
+            for level in &mut self.now.levels {
                 level.relight(light);
             }
         }
@@ -149,8 +150,8 @@ impl Tracker {
         } = self;
         if task.with_flow {
             rayon::join(
-                || there.0.find(now, before, FLOW_LEVEL, &mut there.1),
-                || back.0.find(before, now, FLOW_LEVEL, &mut back.1),
+                || there.0.find(now, before, &mut there.1),
+                || back.0.find(before, now, &mut back.1),
             );
         }
         let evidence = Evidence {

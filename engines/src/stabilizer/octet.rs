@@ -40,12 +40,6 @@ impl<S: Simd> Octet<S> {
         ]
     }
 
-    /// What it is made with.
-    #[inline(always)]
-    pub(super) fn simd(&self) -> S {
-        self.simd
-    }
-
     #[expect(clippy::manual_memcpy, reason = "one register is no call of memcpy")]
     #[inline(always)]
     pub(super) fn load(simd: S, values: &[f32; N]) -> Self {
@@ -97,24 +91,6 @@ impl<S: Simd> Octet<S> {
             self.parts[i] = self
                 .simd
                 .mul_add_e_f32s(a.parts[i], b.parts[i], self.parts[i]);
-        }
-        self
-    }
-
-    /// The greater of each two.
-    #[inline(always)]
-    pub(super) fn max(mut self, other: Self) -> Self {
-        for i in 0..Self::N_PARTS {
-            self.parts[i] = self.simd.max_f32s(self.parts[i], other.parts[i]);
-        }
-        self
-    }
-
-    /// `self / other`.
-    #[inline(always)]
-    pub(super) fn div(mut self, other: Self) -> Self {
-        for i in 0..Self::N_PARTS {
-            self.parts[i] = self.simd.div_f32s(self.parts[i], other.parts[i]);
         }
         self
     }

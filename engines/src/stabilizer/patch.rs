@@ -7,8 +7,6 @@ use super::pyramid::{BORDER_PX, Level};
 
 /// Side of a patch in pixels.
 pub(super) const PATCH: usize = N;
-/// Gauss-Newton steps of a patch at most.
-const N_STEPS: usize = 6;
 /// A step shorter than this many pixels is the last one.
 const SHORT_PX: f32 = 0.04;
 /// A patch that moves further than this from where it started has lost what it shows.
@@ -86,24 +84,6 @@ impl<S: Simd> Patch<S> {
         }
     }
 
-    /// The patch alone, to be compared.
-    #[inline(always)]
-    pub(super) fn values(simd: S, level: &Level, x: usize, y: usize) -> Self {
-        let zero = Octet::splat(simd, 0.0);
-        let mut values = [zero; PATCH];
-        for (row, values) in values.iter_mut().enumerate() {
-            *values = octet(simd, level, x, y + row, [1, 1]);
-        }
-        Self {
-            simd,
-            x,
-            y,
-            values,
-            slopes: [[zero; PATCH]; 2],
-            inverse: [0.0; 3],
-        }
-    }
-
     /// Calls `row` with what each row differs by from this patch moved by `motion`.
     #[inline(always)]
     pub(super) fn compare(
@@ -151,11 +131,11 @@ impl<S: Simd> Patch<S> {
         }
     }
 
-    /// The motion that Gauss-Newton finds from `start`, in pixels.
+    /// The motion that Gauss-Newton finds from `start` in at most so many steps, in pixels.
     #[inline(always)]
-    pub(super) fn refine(&self, to: &Level, start: [f32; 2]) -> [f32; 2] {
+    pub(super) fn refine(&self, to: &Level, start: [f32; 2], n_steps: usize) -> [f32; 2] {
         let (mut motion, mut least, mut next) = (start, f32::INFINITY, start);
-        for _ in 0..N_STEPS {
+        for _ in 0..n_steps {
             let Residual { error, along, down } = self.residual(to, next);
             if error > least {
                 break;

@@ -1,4 +1,4 @@
-//! Flow on the GPU: the twin of `stabilizer/flow.rs`, there and back at once.
+//! Flow on the GPU: the twin of `stabilizer/flow.rs` and `stabilizer/detail.rs`, there and back at once.
 
 #![expect(unsafe_code, reason = "kernels are given addresses")]
 
@@ -9,6 +9,7 @@ use super::kernels::{Address, Search, Spread};
 use super::pyramid::Pyramid;
 use crate::error::Result;
 use crate::stabilizer::FLOW_LEVEL;
+use crate::stabilizer::pyramid::Pyramid as Twin;
 
 /// How far off the patches are that hear each other, one time after the other. Measured on four pairs of MPI-Sintel: more
 /// times find no more, and without the far ones, what moves by many patches is found less often.
@@ -18,15 +19,23 @@ pub(super) const REACHES: [i32; 2] = [3, 1];
 pub(super) struct Flow {
     /// What is known of patches: of the next coarser level, and twice of this one.
     found: [CudaSlice<f32>; 3],
+    /// The same of the largest level.
+    details: CudaSlice<f32>,
+    /// Cells in a row, and rows of cells.
+    size: (usize, usize),
     flows: CudaSlice<f32>,
 }
 
 impl Flow {
-    /// At level [`FLOW_LEVEL`] of pyramids, which is of that size.
-    pub(super) fn new(cuda: &Cuda, size: (usize, usize)) -> Result<Self> {
-        let patches = || cuda.alloc(Search::VALUES * Search::n_patches(size));
+    /// Between pyramids such as `twin`.
+    pub(super) fn new(cuda: &Cuda, twin: &Twin) -> Result<Self> {
+        let size_of = |idx: usize| (twin.levels[idx].width, twin.levels[idx].height);
+        let size = size_of(FLOW_LEVEL);
+        let patches = |size| cuda.alloc(Search::VALUES * Search::n_patches(size));
         Ok(Self {
-            found: [patches()?, patches()?, patches()?],
+            found: [patches(size)?, patches(size)?, patches(size)?],
+            details: patches(size_of(0))?,
+            size,
             flows: cuda.alloc(Spread::VALUES * size.0 * size.1)?,
         })
     }
@@ -36,7 +45,7 @@ impl Flow {
         address(&self.flows)
     }
 
-    /// Finds flow between two pictures, in pixels of the finest level searched.
+    /// Finds flow between two pictures, in cells.
     pub(super) fn find(&mut self, cuda: &Cuda, now: &Pyramid, before: &Pyramid) -> Result<()> {
         let stream = &cuda.following;
         let mut coarse: Option<Search> = None;
@@ -47,7 +56,7 @@ impl Flow {
             if let Some(coarse) = &coarse {
                 job = job.after(coarse);
             }
-            // SAFETY: there is room for the patches of the finest level, which has most, and all is used on this stream alone.
+            // SAFETY: there is room for the patches of the level of cells, which has most of these, and all is used on this stream alone.
             unsafe { cuda.launch(stream, "search", &job, job.grid())? };
             for (reach, [heard, found]) in REACHES.into_iter().zip([[one, other], [other, one]]) {
                 job = job.heard(heard, found, reach);
@@ -57,8 +66,13 @@ impl Flow {
             self.found.swap(0, 1);
             coarse = Some(job);
         }
-        let job = coarse.expect("there are levels").spread(self.address());
-        // SAFETY: as above, and there are as many steps as pixels of the level.
+        let coarse = coarse.expect("there are levels");
+        let pictures = [now.level(0), before.level(0)];
+        let job = Search::new(pictures, address(&self.details)).after(&coarse);
+        // SAFETY: as above, and there is room for the patches of the largest level.
+        unsafe { cuda.launch(stream, "detail", &job, job.grid())? };
+        let job = job.spread(self.size, self.address());
+        // SAFETY: as above, and there are as many steps as cells.
         unsafe { cuda.launch(stream, "spread", &job, job.grid()) }
     }
 }

@@ -8,7 +8,7 @@ use super::cuda::{Cuda, address};
 use super::kernels::{Address, Frame, Halve, Level, Luma, Relight};
 use crate::error::Result;
 use crate::frame::FrameFormat;
-use crate::stabilizer::{FLOW_LEVEL, Light, luma, pyramid};
+use crate::stabilizer::{Light, luma, pyramid};
 
 /// All levels in one piece of memory, the largest first.
 pub(super) struct Pyramid {
@@ -79,10 +79,9 @@ impl Pyramid {
         Ok(())
     }
 
-    /// Changes the light of the level that flow is found at and of those that are smaller.
+    /// Changes the light.
     pub(super) fn relight(&mut self, cuda: &Cuda, light: Light) -> Result<()> {
-        let (_, start) = self.levels[FLOW_LEVEL];
-        let job = Relight::new(self.address_of(start), self.values.len() - start, light);
+        let job = Relight::new(address(&self.values), self.values.len(), light);
         // SAFETY: there are as many values, which are used on this stream alone.
         unsafe { cuda.launch(&cuda.following, "relight", &job, job.grid()) }
     }

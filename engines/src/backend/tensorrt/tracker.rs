@@ -57,7 +57,7 @@ impl Tracker {
                 kernels::Level::n_values((small.width, small.height)) * size_of::<f32>(),
             )?,
             glance: Glance::new(small, interval),
-            flow: Flow::new(cuda, size)?,
+            flow: Flow::new(cuda, &twin)?,
             belief: Belief {
                 size,
                 planes: cuda.alloc(6 * size.0 * size.1)?,

@@ -54,7 +54,7 @@ fn flow_on_gpu(cuda: &Cuda, scene: &Scene) -> FlowField {
     });
     let level = &twin.levels[FLOW_LEVEL];
     let (width, height) = (level.width, level.height);
-    let mut flow = Flow::new(cuda, (width, height)).unwrap();
+    let mut flow = Flow::new(cuda, &twin).unwrap();
     flow.find(cuda, &pyramids[0], &pyramids[1]).unwrap();
     let cell_px = step << FLOW_LEVEL;
     let mut steps = fetched(cuda, flow.address(), 4 * width * height);
@@ -102,9 +102,13 @@ fn flow_is_as_near_to_the_truth_as_the_definition() {
                 scene.name
             );
             // Where most is not found anyway, chance decides on how far off it is.
-            let most = if wanted[0] < 3.0 { 1.05 } else { 1.35 };
+            let [most, least] = if wanted[0] < 3.0 {
+                [1.05, 0.97]
+            } else {
+                [1.35, 0.95]
+            };
             assert!(found[0] <= most * wanted[0] + 0.01, "{}", scene.name);
-            assert!(found[1] >= 0.97 * wanted[1], "{}", scene.name);
+            assert!(found[1] >= least * wanted[1], "{}", scene.name);
         }
     });
 }

@@ -42,6 +42,7 @@ static const Kernel KERNELS[] = {
     ENTRY(relight, Relight),
     ENTRY(search, Search),
     ENTRY(hear, Search),
+    ENTRY(detail, Search),
     ENTRY(spread, Spread),
     ENTRY(believe_anew, Belief),
     ENTRY(compare, Belief),

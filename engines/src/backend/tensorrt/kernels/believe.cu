@@ -3,7 +3,7 @@
 #include "kernel.cuh"
 
 // Mean differences of luma over 3x3 cells, in codes: up to the first, flow is believed, from the second on, it is not.
-static const float DIFFERENCE[2] = {3.0f, 10.0f};
+static const float DIFFERENCE[2] = {5.0f, 15.0f};
 // The same of what does not move.
 static const float STILL_DIFFERENCE = 2.25f;
 // And it has not moved by as many cells, as far as flow can tell.
@@ -16,7 +16,7 @@ static const float BEHIND[2] = {1.5f, 4.5f};
 static const float HOME[2] = {1.0f, 2.0f};
 static const float HOME_SHARE = 0.05f;
 // What arrives at a cell, as shares of a cell.
-static const float ARRIVED[2] = {0.65f, 0.92f};
+static const float ARRIVED[2] = {0.6f, 0.9f};
 // What arrives is counted in whole numbers, whose sum is the same in any order: so many make a cell.
 static const float CELL = 1048576.0f;
 

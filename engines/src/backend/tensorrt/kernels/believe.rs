@@ -147,8 +147,8 @@ mod tests {
             for frame_idx in 1..N_FRAMES {
                 let now = scene(frame_idx);
                 let (mut there, mut back) = (Flow::default(), Flow::default());
-                Search::default().find(&now, &before, FLOW_LEVEL, &mut there);
-                Search::default().find(&before, &now, FLOW_LEVEL, &mut back);
+                Search::default().find(&now, &before, &mut there);
+                Search::default().find(&before, &now, &mut back);
                 let evidence = Evidence {
                     now: &now.levels[FLOW_LEVEL],
                     before: &before.levels[FLOW_LEVEL],

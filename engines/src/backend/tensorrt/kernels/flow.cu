@@ -1,4 +1,5 @@
-// Dense optical flow by inverse search: the twin of `stabilizer/flow.rs` and `stabilizer/patch.rs`, there and back at once.
+// Dense optical flow by inverse search: the twin of `stabilizer/flow.rs`, `stabilizer/patch.rs` and `stabilizer/detail.rs`,
+// there and back at once.
 //
 // On the processor, a patch hears of the motions of its left and upper neighbours, which were found before. Here all patches
 // are searched for at the same time; then each hears what four about it have found. What comes out differs in places. Where
@@ -12,10 +13,18 @@ static const int STEP = 4;
 static const int PATCH_PX = PATCH * PATCH;
 // Motions closer than this are not both tried.
 static const float ALIKE_PX = 0.25f;
+// Coarser patches agree whose motions are closer than this to those beside them, in pixels of the largest level, or than this
+// share of their way.
+static const float AGREED_PX = 0.5f;
+static const float AGREED_SHARE = 0.125f;
+// Pixels of the largest level along a side of a cell, and cells from patch to patch.
+static const int CELL_PX = 2;
+static const int STEP_CELLS = STEP / CELL_PX;
 // A patch whose sum of squared differences without any motion is below this has not moved, if nothing round it has.
 static const float STILL = 0.1f * PATCH_PX;
-// Gauss-Newton steps of a patch at most.
+// Gauss-Newton steps of a patch at most, and of one of the largest level: it starts near.
 static const int N_STEPS = 6;
+static const int N_DETAIL_STEPS = 2;
 // A step shorter than this many pixels is the last one.
 static const float SHORT_PX = 0.04f;
 // A patch that moves further than this from where it started has lost what it shows.
@@ -26,7 +35,7 @@ static const float OUTSIDE_PX = BORDER - 4;
 // What is known of where a patch went.
 struct Found {
   float u, v;
-  // Sum of squares of what it differs by there, less their mean.
+  // Sum of squares of what it differs by there, less their mean; below zero for a motion that is taken as it is.
   float error;
   // That mean.
   float mean;
@@ -48,12 +57,14 @@ struct Search {
   int reach;
 };
 
-// What spreading motion from patches to pixels is about.
+// What spreading motion from patches to cells is about.
 struct Spread {
   Level pictures[2];
   int n_columns, n_rows;
   const Found* found;
-  // Steps in x and then in y of every pixel, and then the same of the way back.
+  // Of the flow.
+  int width, height;
+  // Steps in x and then in y of every cell, and then the same of the way back.
   float* flows;
 };
 
@@ -167,11 +178,11 @@ INLINE Found press(const Patch& patch, const Level& to, float u, float v, float*
   return {u, v, squares - sum * sum / PATCH_PX, sum / PATCH_PX};
 }
 
-// The motion that Gauss-Newton finds from `start`.
-INLINE Found refine(const Patch& patch, const Level& to, const Found& start) {
+// The motion that Gauss-Newton finds from `start` in at most so many steps.
+INLINE Found refine(const Patch& patch, const Level& to, const Found& start, int n_steps) {
   Found found = start;
   float u = start.u, v = start.v;
-  for (int step = 0; step < N_STEPS; ++step) {
+  for (int step = 0; step < n_steps; ++step) {
     float along, down;
     Found next = press(patch, to, u, v, &along, &down);
     if (step > 0 && next.error > found.error) break;
@@ -186,9 +197,9 @@ INLINE Found refine(const Patch& patch, const Level& to, const Found& start) {
   return found;
 }
 
-INLINE bool are_alike(const Found& a, const Found& b) {
+INLINE bool are_alike(const Found& a, const Found& b, float far) {
   float du = a.u - b.u, dv = a.v - b.v;
-  return du * du + dv * dv <= ALIKE_PX * ALIKE_PX;
+  return du * du + dv * dv <= far * far;
 }
 
 // Which patch a place is about.
@@ -205,6 +216,29 @@ INLINE Which which(int n_columns, int n_rows) {
   return {direction, column, row % n_rows, row * n_columns + column, column < n_columns && direction < 2};
 }
 
+// Motions of the four coarser patches about one, in pixels of its level.
+INLINE void look_round(const Search& job, const Which& it, Found round[4]) {
+  int left = lesser(greater(it.column - 1, 0) / 2, job.coarse_columns - 1);
+  int top = lesser(greater(it.row - 1, 0) / 2, job.coarse_rows - 1);
+  int first = it.direction * job.coarse_rows;
+  for (int i = 0; i < 4; ++i) {
+    int column = lesser(left + i % 2, job.coarse_columns - 1), row = lesser(top + i / 2, job.coarse_rows - 1);
+    const Found& coarse = job.coarse[(first + row) * job.coarse_columns + column];
+    round[i].u = 2.0f * coarse.u;
+    round[i].v = 2.0f * coarse.v;
+  }
+}
+
+// The best of a motion and four others.
+INLINE Found best_of(const Patch& patch, const Level& to, Found best, const Found round[4]) {
+  for (int i = 0; i < 4; ++i) {
+    if (are_alike(round[i], best, ALIKE_PX)) continue;
+    Found other = judge(patch, to, round[i].u, round[i].v);
+    if (other.error < best.error) best = other;
+  }
+  return best;
+}
+
 // Searches for a patch from where the coarser patches about it went. A place is a lane and a patch, there and then back.
 KERNEL(search, Search) {
   Which it = which(job.n_columns, job.n_rows);
@@ -213,28 +247,11 @@ KERNEL(search, Search) {
   Patch patch = cut_patch(from, it.column * STEP, it.row * STEP);
   Found best = judge(patch, to, 0.0f, 0.0f);
   Found none = best, round[4] = {none, none, none, none};
-  if (job.coarse) {
-    int left = lesser(greater(it.column - 1, 0) / 2, job.coarse_columns - 1);
-    int top = lesser(greater(it.row - 1, 0) / 2, job.coarse_rows - 1);
-    int first = it.direction * job.coarse_rows;
-    for (int i = 0; i < 4; ++i) {
-      int column = lesser(left + i % 2, job.coarse_columns - 1), row = lesser(top + i / 2, job.coarse_rows - 1);
-      const Found& coarse = job.coarse[(first + row) * job.coarse_columns + column];
-      round[i].u = 2.0f * coarse.u;
-      round[i].v = 2.0f * coarse.v;
-    }
-  }
+  if (job.coarse) look_round(job, it, round);
   bool moves = none.error >= STILL;
-  for (int i = 0; i < 4; ++i) moves = moves || !are_alike(round[i], none);
+  for (int i = 0; i < 4; ++i) moves = moves || !are_alike(round[i], none, ALIKE_PX);
   // Plain surfaces tell nothing by themselves and follow what is round them.
-  if (moves) {
-    for (int i = 0; i < 4; ++i) {
-      if (are_alike(round[i], best)) continue;
-      Found other = judge(patch, to, round[i].u, round[i].v);
-      if (other.error < best.error) best = other;
-    }
-    best = refine(patch, to, best);
-  }
+  if (moves) best = refine(patch, to, best_of(patch, to, best, round), N_STEPS);
   if (lane() == 0) job.found[it.idx] = best;
 }
 
@@ -252,37 +269,73 @@ KERNEL(hear, Search) {
     int column = it.column + (down ? 0 : far), row = it.row + (down ? far : 0);
     if (column < 0 || column >= job.n_columns || row < 0 || row >= job.n_rows) continue;
     Found heard = job.heard[it.idx + far * (down ? job.n_columns : 1)];
-    if (are_alike(heard, own)) continue;
+    if (are_alike(heard, own, ALIKE_PX)) continue;
     Found other = judge(patch, to, heard.u, heard.v);
     if (is_new && other.error >= best.error) continue;
     best = other;
     is_new = true;
   }
-  if (is_new) best = refine(patch, to, best);
+  if (is_new) best = refine(patch, to, best, N_STEPS);
   if (lane() == 0) job.found[it.idx] = best.error < own.error ? best : own;
 }
 
-// Gives a pixel the mean of the motions of the patches over it, weighted by how well each explains it. A place is a pixel,
+// Searches for a patch of the largest level if the coarser patches about it disagree; if not, it goes where they go. Places as
+// above.
+KERNEL(detail, Search) {
+  Which it = which(job.n_columns, job.n_rows);
+  if (!it.is_one) return;
+  Found round[4];
+  look_round(job, it, round);
+  Found found;
+  found.u = 0.25f * (round[0].u + round[1].u + round[2].u + round[3].u);
+  found.v = 0.25f * (round[0].v + round[1].v + round[2].v + round[3].v);
+  float far = fmaxf(AGREED_PX, AGREED_SHARE * sqrtf(found.u * found.u + found.v * found.v));
+  bool are_agreed = true;
+  for (int i = 1; i < 3; ++i)
+    are_agreed = are_agreed && are_alike(round[0], round[i], far) && are_alike(round[3], round[i], far);
+  if (are_agreed) {
+    found.error = -1.0f;
+    found.mean = 0.0f;
+  } else {
+    Level from = picture(job.pictures, it.direction), to = picture(job.pictures, 1 - it.direction);
+    Patch patch = cut_patch(from, it.column * STEP, it.row * STEP);
+    found = best_of(patch, to, judge(patch, to, round[0].u, round[0].v), round);
+    found = refine(patch, to, found, N_DETAIL_STEPS);
+  }
+  if (lane() == 0) job.found[it.idx] = found;
+}
+
+// How well a motion explains the cell (x, y) of a patch, in cells from its own first one.
+INLINE float weight_of(const Spread& job, const Found& found, int direction, int column, int row, int x, int y) {
+  if (found.error < 0.0f) return 1.0f;
+  Level from = picture(job.pictures, direction), to = picture(job.pictures, 1 - direction);
+  int left = column * STEP, top = row * STEP;
+  Moved moved = moved_by(to, left, top, found.u, found.v);
+  float squares = 0.0f;
+  for (int i = 0; i < CELL_PX * CELL_PX; ++i) {
+    int px = CELL_PX * x + i % CELL_PX, py = CELL_PX * y + i / CELL_PX;
+    float off = value_at(to, moved, px, py) - *level_at(from, left + px, top + py) - found.mean;
+    squares += off * off;
+  }
+  return 1.0f / fmaxf(squares / (CELL_PX * CELL_PX), 1.0f);
+}
+
+// Gives a cell the mean of the motions of the patches over it, weighted by how well each explains it. A place is a cell,
 // those of the way back below those of the way there.
 KERNEL(spread, Spread) {
-  int width = job.pictures[0].width, height = job.pictures[0].height;
-  int x = place_x(), y = place_y() % height, direction = place_y() / height;
-  if (x >= width || direction > 1) return;
-  Level from = picture(job.pictures, direction), to = picture(job.pictures, 1 - direction);
-  float here = *level_at(from, x, y);
+  int x = place_x(), y = place_y() % job.height, direction = place_y() / job.height;
+  if (x >= job.width || direction > 1) return;
   float u = 0.0f, v = 0.0f, weights = 0.0f;
-  int last_row = lesser(y / STEP, job.n_rows - 1), last_column = lesser(x / STEP, job.n_columns - 1);
-  for (int row = greater(y / STEP - 1, 0); row <= last_row; ++row)
-    for (int column = greater(x / STEP - 1, 0); column <= last_column; ++column) {
+  int last_row = lesser(y / STEP_CELLS, job.n_rows - 1), last_column = lesser(x / STEP_CELLS, job.n_columns - 1);
+  for (int row = greater(y / STEP_CELLS - 1, 0); row <= last_row; ++row)
+    for (int column = greater(x / STEP_CELLS - 1, 0); column <= last_column; ++column) {
       const Found& found = job.found[(direction * job.n_rows + row) * job.n_columns + column];
-      Moved moved = moved_by(to, column * STEP, row * STEP, found.u, found.v);
-      float off = value_at(to, moved, x - column * STEP, y - row * STEP) - here - found.mean;
-      float weight = 1.0f / fmaxf(off * off, 1.0f);
+      float weight = weight_of(job, found, direction, column, row, x - column * STEP_CELLS, y - row * STEP_CELLS);
       u += weight * found.u;
       v += weight * found.v;
       weights += weight;
     }
-  u64 n = (u64)width * height, at = 2 * direction * n + (u64)y * width + x;
-  job.flows[at] = u / weights;
-  job.flows[at + n] = v / weights;
+  u64 n = (u64)job.width * job.height, at = 2 * direction * n + (u64)y * job.width + x;
+  job.flows[at] = u / (weights * CELL_PX);
+  job.flows[at + n] = v / (weights * CELL_PX);
 }

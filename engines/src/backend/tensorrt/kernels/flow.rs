@@ -67,18 +67,24 @@ impl Search {
         2 * n_columns * n_rows
     }
 
-    /// Places of the kernels `search` and `hear`, width before height.
+    /// Places of the kernels `search`, `hear` and `detail`, width before height.
     pub(in super::super) fn grid(&self) -> (usize, usize) {
         (self.n_columns as usize * LANES, 2 * self.n_rows as usize)
     }
 
-    /// To spread what was found to all pixels.
-    pub(in super::super) fn spread(&self, flows: Address) -> Spread {
+    /// To spread what was found by `detail` to all cells of a flow of a size.
+    pub(in super::super) fn spread(
+        &self,
+        (width, height): (usize, usize),
+        flows: Address,
+    ) -> Spread {
         Spread {
             pictures: self.pictures,
             n_columns: self.n_columns,
             n_rows: self.n_rows,
             found: self.found,
+            width: width as i32,
+            height: height as i32,
             flows,
         }
     }
@@ -89,7 +95,7 @@ fn patches((width, height): (usize, usize)) -> (usize, usize) {
     (n_patches(width), n_patches(height))
 }
 
-/// Motion on its way from patches to pixels. (Fields as in `flow.cu`.)
+/// Motion on its way from patches to cells. (Fields as in `flow.cu`.)
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(in super::super) struct Spread {
@@ -97,17 +103,18 @@ pub(in super::super) struct Spread {
     n_columns: i32,
     n_rows: i32,
     found: Address,
+    width: i32,
+    height: i32,
     flows: Address,
 }
 
 impl Spread {
-    /// f32 values that are known of a pixel: two steps there, two back.
+    /// f32 values that are known of a cell: two steps there, two back.
     pub(in super::super) const VALUES: usize = 4;
 
     /// Places of the kernel `spread`, width before height.
     pub(in super::super) fn grid(&self) -> (usize, usize) {
-        let (width, height) = self.pictures[0].size();
-        (width, 2 * height)
+        (self.width as usize, 2 * self.height as usize)
     }
 }
 
@@ -121,38 +128,51 @@ mod tests {
     use crate::stabilizer::pyramid::Pyramid;
 
     /// Small, for lanes on a processor are slow.
-    const SIZE: (usize, usize) = (30, 24);
+    const SIZE: (usize, usize) = (60, 48);
+    const CELLS: (usize, usize) = (SIZE.0 / 2, SIZE.1 / 2);
 
     fn wall(x: f32, y: f32) -> f32 {
         let wave = |scale: f32, turn: f32| (x * scale * turn.cos() + y * scale * turn.sin()).sin();
         120.0 + 50.0 * wave(0.23, 0.3) + 40.0 * wave(0.31, 1.7) + 15.0 * wave(0.7, 2.2)
     }
 
+    /// What is left of an edge goes another way than what is right of it.
     fn pictures() -> [Pyramid; 2] {
-        [0.0, 1.0]
-            .map(|time| Pyramid::of(SIZE.0, SIZE.1, |x, y| wall(x - 1.6 * time, y + 0.9 * time)))
+        [0.0, 1.0].map(|time| {
+            Pyramid::of(SIZE.0, SIZE.1, |x, y| {
+                if x < 40.0 {
+                    wall(x - 1.6 * time, y + 0.9 * time)
+                } else {
+                    wall(x + 50.0 + 1.5 * time, y)
+                }
+            })
+        })
     }
 
-    /// Flow there and back between the largest levels.
+    /// Flow there and back.
     fn found(warps: Warps, pictures: &[Pyramid; 2]) -> Vec<f32> {
-        let [mut newer, mut older] = pictures
+        let mut large = pictures
             .each_ref()
             .map(|pyramid| twin::values(&pyramid.levels[0]));
-        let levels = [twin::seen(&mut newer, SIZE), twin::seen(&mut older, SIZE)];
-        let room = || vec![f32::NAN; Search::VALUES * Search::n_patches(SIZE)];
-        let [mut first, mut second, mut third] = [room(), room(), room()];
+        let mut cells = pictures
+            .each_ref()
+            .map(|pyramid| twin::values(&pyramid.levels[1]));
+        let [large, cells] = [(&mut large, SIZE), (&mut cells, CELLS)]
+            .map(|(values, size)| values.each_mut().map(|values| twin::seen(values, size)));
+        let room = |size| vec![f32::NAN; Search::VALUES * Search::n_patches(size)];
+        let [mut first, mut second, mut third] = [room(CELLS), room(CELLS), room(SIZE)];
         let [first, second, third] =
             [&mut first, &mut second, &mut third].map(|room| room.as_mut_ptr() as Address);
-        let mut flows = vec![f32::NAN; Spread::VALUES * SIZE.0 * SIZE.1];
-        let searched = Search::new(levels, first);
+        let mut flows = vec![f32::NAN; Spread::VALUES * CELLS.0 * CELLS.1];
+        let searched = Search::new(cells, first);
         let job = searched.heard(first, second, 3);
-        let last = Search::new(levels, third).after(&job);
-        let spread = last.spread(flows.as_mut_ptr() as Address);
-        // SAFETY: there is room for all patches and pixels.
+        let last = Search::new(large, third).after(&job);
+        let spread = last.spread(CELLS, flows.as_mut_ptr() as Address);
+        // SAFETY: there is room for all patches and cells.
         unsafe {
             run_in(warps, "flow", "search", &searched, searched.grid());
             run_in(warps, "flow", "hear", &job, job.grid());
-            run_in(warps, "flow", "search", &last, last.grid());
+            run_in(warps, "flow", "detail", &last, last.grid());
             run_in(warps, "flow", "spread", &spread, spread.grid());
         }
         flows
@@ -164,7 +184,7 @@ mod tests {
         let whole = found(Warps::Whole, &pictures);
         let far = twin::largest(&whole, &found(Warps::OfOne, &pictures));
         // Sums are rounded otherwise.
-        assert!(far <= 0.01, "{far} pixels");
+        assert!(far <= 0.01, "{far} cells");
     }
 
     #[test]
@@ -173,15 +193,15 @@ mod tests {
         let found = found(Warps::OfOne, &pictures);
         let [newer, older] = &pictures;
         let (mut there, mut back) = (flow::Flow::default(), flow::Flow::default());
-        flow::Search::default().find(newer, older, 0, &mut there);
-        flow::Search::default().find(older, newer, 0, &mut back);
+        flow::Search::default().find(newer, older, &mut there);
+        flow::Search::default().find(older, newer, &mut back);
         let wanted = [there.u, there.v, back.u, back.v].concat();
         let off = |(found, wanted): (&f32, &f32)| (found - wanted).abs();
         let mean = found.iter().zip(&wanted).map(off).sum::<f32>() / wanted.len() as f32;
-        assert!(mean < 0.1, "{mean} pixels on average");
-        let middle = SIZE.1 / 2 * SIZE.0 + SIZE.0 / 2;
-        let plane = SIZE.0 * SIZE.1;
-        for (idx, step) in [1.6, -0.9, -1.6, 0.9].into_iter().enumerate() {
+        assert!(mean < 0.1, "{mean} cells on average");
+        let middle = CELLS.1 / 2 * CELLS.0 + CELLS.0 / 2;
+        let plane = CELLS.0 * CELLS.1;
+        for (idx, step) in [0.8, -0.45, -0.8, 0.45].into_iter().enumerate() {
             let found = found[idx * plane + middle];
             assert!((found - step).abs() < 0.1, "{found} instead of {step}");
         }
