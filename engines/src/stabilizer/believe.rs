@@ -15,7 +15,7 @@ use super::row::lesser;
 use crate::simd::vectorise;
 
 /// Mean differences of luma over 3x3 cells, in codes: up to the first, flow is believed, from the second on, it is not.
-const DIFFERENCE: (f32, f32) = (5.0, 15.0);
+const DIFFERENCE: (f32, f32) = (7.0, 20.0);
 /// The same of what does not move; between the two lies sensor noise.
 const STILL_DIFFERENCE: f32 = 2.25;
 /// And it has not moved by as many cells, as far as flow can tell.

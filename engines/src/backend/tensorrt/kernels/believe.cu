@@ -3,7 +3,7 @@
 #include "kernel.cuh"
 
 // Mean differences of luma over 3x3 cells, in codes: up to the first, flow is believed, from the second on, it is not.
-static const float DIFFERENCE[2] = {5.0f, 15.0f};
+static const float DIFFERENCE[2] = {7.0f, 20.0f};
 // The same of what does not move.
 static const float STILL_DIFFERENCE = 2.25f;
 // And it has not moved by as many cells, as far as flow can tell.
