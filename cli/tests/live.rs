@@ -4,12 +4,19 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
 /// Small and slow enough for any machine, beside other tests.
 const SMALL: [&str; 6] = ["--size", "320x180", "--fps", "15", "--quality", "fast"];
+
+/// Held by the test that asks more of the machine than it has, and by the one that needs frames to be on time.
+fn machine() -> MutexGuard<'static, ()> {
+    static MACHINE: Mutex<()> = Mutex::new(());
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Starts `impasto live`; its lines are read when it has ended.
 fn live(arguments: &[&str]) -> Child {
@@ -145,6 +152,7 @@ fn a_film_begins_anew_and_its_flashes_stay_with_its_beeps() {
     let folder = tempfile::tempdir().unwrap();
     let (film, file) = (path(&folder, "film.mkv"), path(&folder, "b.mkv"));
     flashes(&film);
+    let _machine = machine();
     let arguments = [
         "--from",
         &film,
@@ -176,8 +184,8 @@ fn a_film_begins_anew_and_its_flashes_stay_with_its_beeps() {
     };
     let mut apart: Vec<f64> = flashes.iter().map(nearest).collect();
     apart.sort_by(f64::total_cmp);
-    // Where a busy machine leaves out the first bright frame, the flash is seen a frame later, by up to 67 ms: not all are.
-    assert!(apart[apart.len() / 3] < 0.015, "{flashes:?} {beeps:?}");
+    // Where a busy machine leaves out the first bright frame, the flash is seen a frame later: 67 ms.
+    assert!(apart[apart.len() / 2] < 0.015, "{flashes:?} {beeps:?}");
     assert!(apart[apart.len() - 1] < 0.1, "{flashes:?} {beeps:?}");
 }
 
@@ -388,6 +396,7 @@ fn what_cannot_work_is_said_at_once() {
 
 #[test]
 fn what_is_too_much_for_the_machine_is_painted_with_less_and_goes_on() {
+    let _machine = machine();
     // More than any processor paints.
     let port = free_port();
     let child = Command::new(env!("CARGO_BIN_EXE_impasto"))

@@ -2,9 +2,9 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::flow::{ALIKE_PX, Flow, Patches, STEP, are_alike, n_patches};
+use super::flow::{Flow, Patches, STEP, n_patches};
 use super::octet::{N, Octet};
-use super::patch::{PATCH, Patch};
+use super::patch::{PATCH, Patch, are_alike};
 use super::pyramid::Level;
 
 /// Coarser patches agree whose motions are closer than this to those beside them, in pixels of the largest level, or than this
@@ -108,16 +108,8 @@ fn search<S: Simd>(
     starts: &[[f32; 2]; 4],
 ) -> ([f32; 2], Weights) {
     let patch = Patch::cut(simd, from, x, y);
-    let (mut motion, mut least) = (starts[0], patch.error(to, starts[0]));
-    for &start in &starts[1..] {
-        if !are_alike(start, motion, ALIKE_PX) {
-            let error = patch.error(to, start);
-            if error < least {
-                (motion, least) = (start, error);
-            }
-        }
-    }
-    let motion = patch.refine(to, motion, N_STEPS);
+    let first = (starts[0], patch.error(to, starts[0]));
+    let motion = patch.refine(to, patch.best_of(to, first, &starts[1..]), N_STEPS);
     (motion, weights_of(simd, &patch, to, motion))
 }
 

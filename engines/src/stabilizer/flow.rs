@@ -10,7 +10,7 @@ use pulp::{Simd, WithSimd};
 
 use super::FLOW_LEVEL;
 use super::detail::Detail;
-use super::patch::{PATCH, Patch};
+use super::patch::{ALIKE_PX, PATCH, Patch, are_alike};
 use super::pyramid::{Level, Pyramid};
 use crate::simd::dispatch;
 
@@ -18,8 +18,6 @@ use crate::simd::dispatch;
 pub(super) const STEP: usize = 4;
 /// Gauss-Newton steps of a patch at most.
 const N_STEPS: usize = 6;
-/// Motions closer than this are not both tried: Gauss-Newton finds the better one anyway.
-pub(super) const ALIKE_PX: f32 = 0.25;
 /// A patch whose sum of squared differences without any motion is below this has not moved, if nothing round it has.
 const STILL: f32 = 0.1 * (PATCH * PATCH) as f32;
 
@@ -109,7 +107,7 @@ impl WithSimd for Pass<'_> {
             for column in 0..n_columns {
                 let patch = Patch::cut(simd, from, column * STEP, row * STEP);
                 let idx = row * n_columns + column;
-                let (mut motion, mut error) = ([0.0; 2], patch.error(to, [0.0; 2]));
+                let still = ([0.0; 2], patch.error(to, [0.0; 2]));
                 let mut candidates = [[0.0; 2]; 6];
                 if coarse.n_columns > 0 {
                     candidates[..4].copy_from_slice(&coarse.round(column, row));
@@ -121,31 +119,18 @@ impl WithSimd for Pass<'_> {
                     candidates[5] = fine.motions[idx - n_columns];
                 }
                 // Plain surfaces tell nothing by themselves and follow what is round them.
-                if error < STILL
+                if still.1 < STILL
                     && candidates
                         .iter()
                         .all(|&way| are_alike(way, [0.0; 2], ALIKE_PX))
                 {
                     continue;
                 }
-                for candidate in candidates {
-                    if !are_alike(candidate, motion, ALIKE_PX) {
-                        let found = patch.error(to, candidate);
-                        if found < error {
-                            (motion, error) = (candidate, found);
-                        }
-                    }
-                }
-                fine.motions[idx] = patch.refine(to, motion, N_STEPS);
+                let best = patch.best_of(to, still, &candidates);
+                fine.motions[idx] = patch.refine(to, best, N_STEPS);
             }
         }
     }
-}
-
-#[inline(always)]
-pub(super) fn are_alike(a: [f32; 2], b: [f32; 2], far: f32) -> bool {
-    let (du, dv) = (a[0] - b[0], a[1] - b[1]);
-    du * du + dv * dv <= far * far
 }
 
 impl Patches {

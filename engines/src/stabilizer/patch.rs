@@ -7,6 +7,8 @@ use super::pyramid::{BORDER_PX, Level};
 
 /// Side of a patch in pixels.
 pub(super) const PATCH: usize = N;
+/// Motions closer than this are not both tried: Gauss-Newton finds the better one anyway.
+pub(super) const ALIKE_PX: f32 = 0.25;
 /// A step shorter than this many pixels is the last one.
 const SHORT_PX: f32 = 0.04;
 /// A patch that moves further than this from where it started has lost what it shows.
@@ -114,6 +116,25 @@ impl<S: Simd> Patch<S> {
         less_mean(sum.sum(), squares.sum())
     }
 
+    /// The best of `motion`, with its error, and `others`.
+    #[inline(always)]
+    pub(super) fn best_of(
+        &self,
+        to: &Level,
+        (mut motion, mut least): ([f32; 2], f32),
+        others: &[[f32; 2]],
+    ) -> [f32; 2] {
+        for &other in others {
+            if !are_alike(other, motion, ALIKE_PX) {
+                let error = self.error(to, other);
+                if error < least {
+                    (motion, least) = (other, error);
+                }
+            }
+        }
+        motion
+    }
+
     #[inline(always)]
     fn residual(&self, to: &Level, motion: [f32; 2]) -> Residual {
         let zero = Octet::splat(self.simd, 0.0);
@@ -157,6 +178,13 @@ impl<S: Simd> Patch<S> {
 }
 
 /// Sum of squares of differences from their mean.
+/// Whether two motions are no farther from each other than `far`.
+#[inline(always)]
+pub(super) fn are_alike(a: [f32; 2], b: [f32; 2], far: f32) -> bool {
+    let (du, dv) = (a[0] - b[0], a[1] - b[1]);
+    du * du + dv * dv <= far * far
+}
+
 #[inline(always)]
 fn less_mean(sum: f32, squares: f32) -> f32 {
     squares - sum * sum / (PATCH * PATCH) as f32

@@ -56,7 +56,8 @@ impl Flow {
             if let Some(coarse) = &coarse {
                 job = job.after(coarse);
             }
-            // SAFETY: there is room for the patches of the level of cells, which has most of these, and all is used on this stream alone.
+            // SAFETY: there is room for the patches of the level of cells, which has most of these, and all is used on this
+            // stream alone.
             unsafe { cuda.launch(stream, "search", &job, job.grid())? };
             for (reach, [heard, found]) in REACHES.into_iter().zip([[one, other], [other, one]]) {
                 job = job.heard(heard, found, reach);

@@ -21,8 +21,9 @@ pub(super) const ODD: (usize, usize) = (133, 91);
 const TOLERANCE: f32 = 2.0;
 
 /// Where flow is found, it differs in places, and so does what is kept there: share of samples that may be off by more than
-/// that, and mean difference of all. Measured are 0.0053 and 0.21.
-const PLACES: (f32, f32) = (0.008, 0.25);
+/// that, and mean difference of all. Measured are 0.0053 and 0.21 where half precision and a height of 48 come together; elsewhere
+/// 0.0039 and 0.19.
+const PLACES: (f32, f32) = (0.006, 0.25);
 
 /// How far off samples are, in codes of 8 bits.
 #[derive(Clone, Copy, Debug, Default)]
