@@ -7,8 +7,8 @@
  * gst-launch-1.0 videotestsrc pattern=ball ! styletransfer style=starry-night ! videoconvert ! autovideosink
  * ```
  */
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -21,6 +21,7 @@ use gst_base::subclass::prelude::*;
 
 use super::counts::Counts;
 use super::ladder::Step;
+use super::latency::{self, Latency};
 use super::order::Opened;
 use super::painter::{Change, Painter, Received};
 use super::pool;
@@ -35,9 +36,6 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
         Some("repaints video with a style network"),
     )
 });
-
-/// Frames between two looks at whether the latency has changed.
-const LATENCY_CHECK_FRAMES: u64 = 30;
 
 #[derive(Default, glib::Properties)]
 #[properties(wrapper_type = super::StyleTransfer)]
@@ -87,9 +85,7 @@ pub struct StyleTransfer {
     counts: Counts,
     /// The CUDA context, where frames are on a GPU.
     context: gstcuda::Slot,
-    /// Nanoseconds that the latency answer adds.
-    latency: AtomicU64,
-    is_live: AtomicBool,
+    latency: Latency,
 }
 
 #[glib::object_subclass]
@@ -204,7 +200,7 @@ impl BaseTransformImpl for StyleTransfer {
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.painter() = None;
         self.context.clear();
-        self.latency.store(0, Ordering::Relaxed);
+        self.latency.set(Duration::ZERO);
         Ok(())
     }
 
@@ -277,7 +273,8 @@ impl BaseTransformImpl for StyleTransfer {
             gst::info!(CAT, imp = self, "quality=auto chose {quality}: {reason}");
         }
         self.warn(painter.take_remark());
-        self.note_frame_time(painter.engine().frame_time(), &painter);
+        self.latency
+            .set(latency_of(painter.engine().frame_time(), &painter));
         *self.painter() = Some(painter);
         Ok(())
     }
@@ -351,7 +348,7 @@ impl BaseTransformImpl for StyleTransfer {
             }
         }
         let n_out = self.counts.n_out.add();
-        if n_out.is_multiple_of(LATENCY_CHECK_FRAMES) {
+        if n_out.is_multiple_of(latency::CHECK_FRAMES) {
             self.check_latency();
         }
         Ok(GenerateOutputSuccess::Buffer(target))
@@ -387,12 +384,12 @@ impl BaseTransformImpl for StyleTransfer {
         if !BaseTransformImplExt::parent_query(self, direction, query) {
             return false;
         }
-        if let gst::QueryViewMut::Latency(latency) = query.view_mut() {
-            let (is_live, min, max) = latency.result();
-            self.is_live.store(is_live, Ordering::Relaxed);
+        if let gst::QueryViewMut::Latency(answer) = query.view_mut() {
+            let (is_live, min, max) = answer.result();
+            self.latency.note_live(is_live);
             if is_live && !self.obj().is_passthrough() {
-                let own = gst::ClockTime::from_nseconds(self.latency.load(Ordering::Relaxed));
-                latency.set(is_live, min + own, max.map(|max| max + own));
+                let own = self.latency.get();
+                answer.set(is_live, min + own, max.map(|max| max + own));
             }
         }
         true
@@ -407,54 +404,14 @@ impl BaseTransformImpl for StyleTransfer {
         if decide_query.is_none() {
             return Ok(());
         }
-        let (Some(caps), needs_pool) = query.get_owned() else {
-            return Err(gst::loggable_error!(CAT, "allocation query without caps"));
-        };
-        let info = gst_video::VideoInfo::from_caps(&caps)?;
-        let size = info.size() as u32;
-        let pool = needs_pool.then(|| self.new_pool(&caps)).transpose()?;
-        let size = match &pool {
-            Some(pool) => pool::set_up(pool, &caps, size, (0, 0), true)?,
-            None => size,
-        };
-        query.add_allocation_pool(pool.as_ref(), size, 0, 0);
-        query.add_allocation_meta::<gst_video::VideoMeta>(None);
-        Ok(())
+        pool::propose(query, |caps| self.new_pool(caps))
     }
 
     fn decide_allocation(
         &self,
         query: &mut gst::query::Allocation,
     ) -> Result<(), gst::LoggableError> {
-        let (Some(caps), _) = query.get_owned() else {
-            return Err(gst::loggable_error!(CAT, "allocation query without caps"));
-        };
-        let info = gst_video::VideoInfo::from_caps(&caps)?;
-        let offered = query
-            .allocation_pools()
-            .next()
-            .map(|(pool, size, min, max)| (pool.clone(), size.max(info.size() as u32), min, max));
-        let is_offered = offered.is_some();
-        let (pool, size, min, max) = offered.unwrap_or((None, info.size() as u32, 0, 0));
-        let takes_meta = query
-            .find_allocation_meta::<gst_video::VideoMeta>()
-            .is_some();
-        let set_up = |pool: gst::BufferPool| {
-            let size = pool::set_up(&pool, &caps, size, (min, max), takes_meta);
-            size.map(|size| (pool, size))
-        };
-        // A pool of others on a GPU may be of another context.
-        let offered = pool.filter(|_| !frame::is_on_gpu(&caps));
-        let (pool, size) = match offered.map(set_up) {
-            Some(Ok(pool)) => pool,
-            // None was offered, or one that cannot hold these frames.
-            _ => set_up(self.new_pool(&caps)?)?,
-        };
-        if is_offered {
-            query.set_nth_allocation_pool(0, Some(&pool), size, min, max);
-        } else {
-            query.add_allocation_pool(Some(&pool), size, min, max);
-        }
+        pool::decide(query, |caps| self.new_pool(caps))?;
         self.parent_decide_allocation(query)
     }
 
@@ -540,7 +497,7 @@ impl StyleTransfer {
             // Upstream may use the pool of downstream only in passthrough; painting needs one of its own.
             obj.reconfigure_sink();
             obj.reconfigure_src();
-            if self.is_live.load(Ordering::Relaxed) {
+            if self.latency.is_live() {
                 self.post_latency_changed();
             }
         }
@@ -619,9 +576,9 @@ impl StyleTransfer {
         let mut query = gst::query::Latency::new();
         if self.obj().sink_pad().peer_query(&mut query) {
             let (is_live, ..) = query.result();
-            self.is_live.store(is_live, Ordering::Relaxed);
+            self.latency.note_live(is_live);
         }
-        self.is_live.load(Ordering::Relaxed)
+        self.latency.is_live()
     }
 
     /// Forgets the frames inside the engine, and what it keeps of those before.
@@ -653,22 +610,6 @@ impl StyleTransfer {
         gst::FlowError::Error
     }
 
-    /// Keeps what the latency answer adds: the time of one frame, at most one frame duration, because a frame
-    /// that takes longer delays the next, which no latency cures; and a frame duration for every further
-    /// frame in flight.
-    fn note_frame_time(&self, time: std::time::Duration, painter: &Painter) {
-        let (fps, nanos) = (painter.info().fps(), time.as_nanos() as u64);
-        let n_waiting = painter.engine().max_in_flight() as u64 - 1;
-        let latency = match (u64::try_from(fps.numer()), u64::try_from(fps.denom())) {
-            (Ok(numer), Ok(denom)) if numer > 0 => {
-                let duration = 1_000_000_000 * denom / numer;
-                nanos.min(duration) + n_waiting * duration
-            }
-            _ => nanos * (n_waiting + 1),
-        };
-        self.latency.store(latency, Ordering::Relaxed);
-    }
-
     /// Tells the pipeline when frames have come to take much longer or shorter than the latency answer says.
     fn check_latency(&self) {
         if let Some(painter) = self.painter().as_ref() {
@@ -682,14 +623,8 @@ impl StyleTransfer {
     }
 
     /// The same for what a frame is known to take.
-    fn renew_latency(&self, time: std::time::Duration, painter: &Painter) {
-        let told = self.latency.load(Ordering::Relaxed);
-        self.note_frame_time(time, painter);
-        let now = self.latency.load(Ordering::Relaxed);
-        if now.abs_diff(told) * 5 <= told {
-            // Small changes are not worth a new latency for the whole pipeline.
-            self.latency.store(told, Ordering::Relaxed);
-        } else if self.is_live.load(Ordering::Relaxed) {
+    fn renew_latency(&self, time: Duration, painter: &Painter) {
+        if self.latency.renew(latency_of(time, painter)) {
             self.post_latency_changed();
         }
     }
@@ -698,4 +633,9 @@ impl StyleTransfer {
         let obj = self.obj();
         let _ = obj.post_message(gst::message::Latency::builder().src(&*obj).build());
     }
+}
+
+/// What a painter whose frames take `time` adds.
+fn latency_of(time: Duration, painter: &Painter) -> Duration {
+    latency::of_frames(time, painter.info().fps(), painter.engine().max_in_flight())
 }

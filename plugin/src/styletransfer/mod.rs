@@ -6,6 +6,7 @@ use gst::prelude::*;
 mod counts;
 mod imp;
 mod ladder;
+mod latency;
 mod order;
 mod painter;
 mod pool;
