@@ -1,10 +1,10 @@
 //! How much moved paint is sharpened: so much that it keeps the gradients of frames painted one by one.
 
 /// To begin with, and at most.
-const START: f32 = 0.6;
+const START: f32 = 0.2;
 const MOST: f32 = 1.5;
 /// Share of the gradients that is kept: a little less than all, for part of them is noise.
-const KEPT: f32 = 0.98;
+const KEPT: f32 = 0.97;
 
 /// An amount of sharpening that corrects itself from frame to frame.
 #[derive(Clone, Copy, Debug)]
