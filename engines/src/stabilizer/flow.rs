@@ -107,7 +107,7 @@ impl WithSimd for Pass<'_> {
             for column in 0..n_columns {
                 let patch = Patch::cut(simd, from, column * STEP, row * STEP);
                 let idx = row * n_columns + column;
-                let still = ([0.0; 2], patch.error(to, [0.0; 2]));
+                let error = patch.error(to, [0.0; 2]);
                 let mut candidates = [[0.0; 2]; 6];
                 if coarse.n_columns > 0 {
                     candidates[..4].copy_from_slice(&coarse.round(column, row));
@@ -119,14 +119,14 @@ impl WithSimd for Pass<'_> {
                     candidates[5] = fine.motions[idx - n_columns];
                 }
                 // Plain surfaces tell nothing by themselves and follow what is round them.
-                if still.1 < STILL
+                if error < STILL
                     && candidates
                         .iter()
                         .all(|&way| are_alike(way, [0.0; 2], ALIKE_PX))
                 {
                     continue;
                 }
-                let best = patch.best_of(to, still, &candidates);
+                let best = patch.best_of(to, ([0.0; 2], error), &candidates);
                 fine.motions[idx] = patch.refine(to, best, N_STEPS);
             }
         }

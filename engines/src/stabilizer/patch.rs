@@ -177,7 +177,6 @@ impl<S: Simd> Patch<S> {
     }
 }
 
-/// Sum of squares of differences from their mean.
 /// Whether two motions are no farther from each other than `far`.
 #[inline(always)]
 pub(super) fn are_alike(a: [f32; 2], b: [f32; 2], far: f32) -> bool {
@@ -185,6 +184,7 @@ pub(super) fn are_alike(a: [f32; 2], b: [f32; 2], far: f32) -> bool {
     du * du + dv * dv <= far * far
 }
 
+/// Sum of squares of differences from their mean.
 #[inline(always)]
 fn less_mean(sum: f32, squares: f32) -> f32 {
     squares - sum * sum / (PATCH * PATCH) as f32
