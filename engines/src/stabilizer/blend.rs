@@ -42,9 +42,14 @@ impl Blender {
         self.sharpening
     }
 
+    /// Forgets how much was sharpened.
+    pub(crate) fn forget(&mut self) {
+        self.sharpening = Sharpening::default();
+    }
+
     /// Takes a painted picture as it is.
     pub(crate) fn take(&mut self, painted: &Painted<'_>, now: &mut History) {
-        self.sharpening = Sharpening::default();
+        self.sharpening.begin_scene();
         let (width, row_len) = (now.width, now.row_len());
         let band_rows = band_rows(now.height);
         now.data_mut()

@@ -41,6 +41,7 @@ impl Steady {
     /// Forgets the frames before.
     pub(super) fn forget(&mut self) {
         self.tracker.reset();
+        self.blender.forget();
         self.fade = Fade::default();
     }
 

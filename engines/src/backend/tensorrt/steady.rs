@@ -92,6 +92,8 @@ impl Steady {
     /// Forgets the frames before.
     pub(super) fn forget(&mut self) {
         self.tracker.reset();
+        self.sharpening = Sharpening::default();
+        self.is_measured = false;
         self.fade = Fade::default();
     }
 
@@ -112,8 +114,8 @@ impl Steady {
         self.has_history = true;
         let Some(motion) = motion else {
             std::mem::swap(&mut self.history, &mut self.taken);
-            self.sharpening = Sharpening::default();
-            self.is_measured = false;
+            self.sharpen_as_measured()?;
+            self.sharpening.begin_scene();
             self.fade = Fade::default();
             return Ok(false);
         };
