@@ -7,7 +7,7 @@ const MOST: f32 = 1.5;
 const KEPT: f32 = 0.97;
 /// How far the first corrections of a scene go. What is lost is lost again with every move, so that the first frames show
 /// a part of it only.
-const FIRST_STEPS: [f32; 2] = [4.0, 2.0];
+const FIRST_STEPS: [f32; 2] = [3.0, 2.0];
 
 /// An amount of sharpening that corrects itself from frame to frame.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,6 @@ mod tests {
         assert_eq!(sharpening.amount(), kept);
         sharpening.correct(1.1, 1.0);
         late.correct(1.1, 1.0);
-        assert!(sharpening.amount() - kept > 3.0 * (late.amount() - kept));
+        assert!(sharpening.amount() - kept > 2.0 * (late.amount() - kept));
     }
 }
