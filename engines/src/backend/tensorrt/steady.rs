@@ -110,17 +110,16 @@ impl Steady {
         motion: Option<&Motion>,
     ) -> Result<bool> {
         self.take(cuda, painted)?;
+        self.sharpen_as_measured()?;
         let motion = motion.filter(|motion| !motion.is_fresh && self.has_history);
         self.has_history = true;
         let Some(motion) = motion else {
             std::mem::swap(&mut self.history, &mut self.taken);
-            self.sharpen_as_measured()?;
             self.sharpening.begin_scene();
             self.fade = Fade::default();
             return Ok(false);
         };
         motion.hold_back(&cuda.going)?;
-        self.sharpen_as_measured()?;
         let fade = self.fade.step();
         self.mix(cuda, motion, fade)?;
         std::mem::swap(&mut self.history, &mut self.next);
