@@ -9,6 +9,8 @@ use crate::perceptual::{Aim, Losses, Painting};
 use crate::random::Random;
 use crate::vgg::Vgg;
 
+/// Photos whose content is judged by the mean square of all of them, so that plain ones do not outweigh the others.
+const N_TOGETHER: usize = 4;
 /// Noisy versions of a photo.
 const N_NOISY: usize = 8;
 /// Photos that noise is measured on.
@@ -25,7 +27,7 @@ const N_NEIGHBOURS: usize = 6;
 /// Figures of a style.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
-    /// Mean of the content loss.
+    /// Mean of the content loss, four photos together: the squares of their differences over their own.
     pub content: f64,
     /// Mean of the style loss.
     pub style: f64,
@@ -68,10 +70,17 @@ fn mean_losses(
     painting: &Painting,
     photos: &[Maps],
 ) -> Losses {
-    let losses: Vec<Losses> = photos
-        .par_iter()
-        .map(|photo| Aim::new(vgg, painting, photo).losses(&paint(photo)))
-        .collect();
+    let of_group = |photos: &[Maps]| {
+        let aims: Vec<Aim<'_>> = photos
+            .par_iter()
+            .map(|photo| Aim::new(vgg, painting, photo))
+            .collect();
+        let energy = aims.iter().map(Aim::content_energy).sum::<f64>() / aims.len() as f64;
+        let pairs = aims.into_par_iter().zip(photos);
+        let losses = pairs.map(|(aim, photo)| aim.among(energy).losses(&paint(photo)));
+        losses.collect::<Vec<Losses>>()
+    };
+    let losses: Vec<Losses> = photos.chunks(N_TOGETHER).flat_map(of_group).collect();
     let mut sum = Losses::default();
     losses.iter().for_each(|losses| sum.add(losses));
     sum.times(1.0 / losses.len() as f64)

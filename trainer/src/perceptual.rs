@@ -33,7 +33,8 @@ pub struct Shares {
 /// Losses of one picture.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Losses {
-    /// Mean square of the difference to the photo at the content layer, over the mean square of the photo there.
+    /// Mean square of the difference to the photo at the content layer, over the mean square of the photo there, or of
+    /// those that [`Aim::among`] takes it with.
     pub content: f64,
     /// Sum over style layers of the square of the difference of Gram matrices over the square of the painting's.
     pub style: f64,
@@ -55,22 +56,50 @@ impl Painting {
     }
 }
 
+/// Mean square of a photo, `[height, width, 3]`, RGB 0..1, at the content layer.
+pub fn content_energy(vgg: &Vgg, photo: &Maps) -> f64 {
+    mean_square(&content(vgg, photo))
+}
+
+/// A photo at the content layer.
+fn content(vgg: &Vgg, photo: &Maps) -> Maps {
+    let features = vgg.features(photo, CONTENT_LAYER).pop();
+    features.expect("features up to the content layer")
+}
+
 /// What painted pictures are held against: the style of a painting, and what a photo shows.
 pub struct Aim<'a> {
     vgg: &'a Vgg,
     painting: &'a Painting,
     /// The photo at the content layer.
     content: Maps,
+    /// Mean square there that differences are judged by.
+    content_energy: f64,
 }
 
 impl<'a> Aim<'a> {
     /// `photo` is `[height, width, 3]`, RGB 0..1.
     pub fn new(vgg: &'a Vgg, painting: &'a Painting, photo: &Maps) -> Self {
-        let content = vgg.features(photo, CONTENT_LAYER).pop();
+        let content = content(vgg, photo);
         Self {
             vgg,
             painting,
-            content: content.expect("features up to the content layer"),
+            content_energy: mean_square(&content),
+            content,
+        }
+    }
+
+    /// Mean square of the photo at the content layer.
+    pub fn content_energy(&self) -> f64 {
+        self.content_energy
+    }
+
+    /// Judges content by the mean square of several photos at the content layer, in place of the photo's own: what is
+    /// plain may be painted over as boldly as what is not.
+    pub fn among(self, content_energy: f64) -> Self {
+        Self {
+            content_energy,
+            ..self
         }
     }
 
@@ -78,9 +107,8 @@ impl<'a> Aim<'a> {
     pub fn losses(&self, painted: &Maps) -> Losses {
         let features = self.vgg.features(painted, STYLE_LAYERS[3]);
         let styles = STYLE_LAYERS.iter().zip(&self.painting.grams);
-        let found = &features[CONTENT_LAYER].values;
         Losses {
-            content: difference(found, &self.content.values).1,
+            content: self.content(&features[CONTENT_LAYER]).1,
             style: styles
                 .map(|(&layer, wanted)| difference(&Gram::of(&features[layer]).0, &wanted.0).1)
                 .sum(),
@@ -98,13 +126,11 @@ impl<'a> Aim<'a> {
             style += loss;
             gradients[layer] = Some(gradient);
         }
-        let (by_content, content) =
-            difference(&features[CONTENT_LAYER].values, &self.content.values);
+        let (by_content, content) = self.content(&features[CONTENT_LAYER]);
         let at = gradients[CONTENT_LAYER]
             .as_mut()
             .expect("the content layer is a style layer too");
-        let factor = 2.0 * f64::from(shares.content) / energy(&self.content.values);
-        add_scaled(&mut at.values, factor as f32, &by_content);
+        add_scaled(&mut at.values, shares.content, &by_content);
         let mut gradient = self.vgg.backward(&features, gradients);
         let roughness = roughness(painted, shares.roughness, &mut gradient);
         let losses = Losses {
@@ -113,6 +139,17 @@ impl<'a> Aim<'a> {
             roughness,
         };
         (losses, gradient)
+    }
+
+    /// Gradient of the content loss by what is found at the content layer, and the loss.
+    fn content(&self, found: &Maps) -> (Vec<f32>, f64) {
+        let wanted = self.content_energy * found.values.len() as f64;
+        let mut difference = found.values.clone();
+        add_scaled(&mut difference, -1.0, &self.content.values);
+        let loss = square(&difference) / wanted;
+        let factor = (2.0 / wanted) as f32;
+        difference.iter_mut().for_each(|value| *value *= factor);
+        (difference, loss)
     }
 }
 
@@ -173,6 +210,11 @@ impl Gram {
 /// Sum of squares, above 0.
 fn energy(values: &[f32]) -> f64 {
     square(values).max(f64::MIN_POSITIVE)
+}
+
+/// Above 0.
+fn mean_square(maps: &Maps) -> f64 {
+    energy(&maps.values) / maps.values.len() as f64
 }
 
 fn square(values: &[f32]) -> f64 {
@@ -270,6 +312,29 @@ mod tests {
             let ratio = (total(&more) - total(&less)) / (2.0 * step) / square(&gradient.values);
             assert!((ratio - 1.0).abs() < 0.03, "{shares:?}: {ratio}");
         }
+    }
+
+    #[test]
+    fn content_is_judged_by_the_photo_or_by_several() {
+        let vgg = Vgg::random(2);
+        let mut random = Random::of(&[5]);
+        let mut noise = || {
+            let mut maps = Maps::zeros(24, 24, 3);
+            maps.values
+                .iter_mut()
+                .for_each(|value| *value = random.unit());
+            maps
+        };
+        let (painting, photo, painted) = (Painting::new(&vgg, &noise()), noise(), noise());
+        let own = Aim::new(&vgg, &painting, &photo);
+        let energy = content_energy(&vgg, &photo);
+        assert!((own.content_energy() / energy - 1.0).abs() < 1e-9);
+        let content = own.losses(&painted).content;
+        let among = own.among(4.0 * energy).losses(&painted).content;
+        assert!(
+            (4.0 * among / content - 1.0).abs() < 1e-6,
+            "{among} {content}"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Light and colour of pictures in the large: what shows a photo's forms through any paint. Style losses do not know where
 //! anything is, and content losses see edges more than areas: by themselves they let a painting drown in one mood.
+//! What counts is how light and colours differ within a picture: its mean is the style's to choose, which is known by it.
 //!
 //! Cells of a photo ask for the colours that the linear map of least change makes of them that gives photos the painting's
 //! mean and covariance (Pitié and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping").
@@ -89,16 +90,22 @@ impl Recoloring {
     }
 
     /// Square of the difference in luma, and of what each of red, green and blue is off besides, between a painted
-    /// picture's cells and what the photo's ask for, as a mean over cells; adds `share` times the gradient.
+    /// picture's cells and what the photo's ask for, each less its mean over the picture, as a mean over cells; adds
+    /// `share` times the gradient.
     pub fn loss(&self, painted: &Maps, photo: &Maps, share: f32, gradient: &mut Maps) -> f64 {
         let (found, wanted) = (cells(painted), cells(photo));
         let n = found.len() as f32;
         let factor = 2.0 * share / (n * (CELL * CELL) as f32);
         let (n_wide, stride) = (painted.width / CELL, gradient.stride());
+        let off = |(found, wanted): (&[f32; 3], &[f32; 3])| {
+            let aim = self.aim(*wanted);
+            [0, 1, 2].map(|i| found[i] - aim[i])
+        };
+        let off: Vec<[f32; 3]> = found.iter().zip(&wanted).map(off).collect();
+        let mean = [0, 1, 2].map(|i| off.iter().map(|off| off[i]).sum::<f32>() / n);
         let mut loss = 0.0;
-        for (idx, (found, wanted)) in found.iter().zip(wanted).enumerate() {
-            let aim = self.aim(wanted);
-            let off = [0, 1, 2].map(|i| found[i] - aim[i]);
+        for (idx, off) in off.into_iter().enumerate() {
+            let off = [0, 1, 2].map(|i| off[i] - mean[i]);
             let luma = luma(off);
             let rest = off.map(|value| value - luma);
             loss += f64::from(luma.powi(2) + rest.iter().map(|value| value.powi(2)).sum::<f32>());
@@ -210,6 +217,25 @@ mod tests {
         }
         // Beyond the last whole cell, nothing counts.
         assert_eq!(gradient.values[gradient.values.len() - 1], 0.0);
+    }
+
+    #[test]
+    fn light_of_the_picture_as_a_whole_is_free() {
+        let tone = Tone::of(&picture(3)).recoloring();
+        // A dark upper half.
+        let mut photo = Maps::zeros(64, 64, 3);
+        photo.values[32 * 64 * 3..].fill(0.8);
+        let loss = |painted: &Maps| tone.loss(painted, &photo, 0.0, &mut painted.zeros_like());
+        let mut painted = photo.clone();
+        painted
+            .values
+            .iter_mut()
+            .for_each(|value| *value = 0.2 + 0.3 * *value);
+        let mut brighter = painted.clone();
+        brighter.values.iter_mut().for_each(|value| *value += 0.1);
+        assert!((loss(&brighter) - loss(&painted)).abs() < 1e-6);
+        let one_light = Maps::zeros(64, 64, 3);
+        assert!(loss(&one_light) > 2.0 * loss(&painted));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::adam::Moments;
 use crate::muon;
 use crate::net::unit::{AffineGradient, EPSILON};
 use crate::net::{Gradients, Network, Style};
+use crate::perceptual;
 use crate::photos::Photos;
 use crate::random::Random;
 use crate::vgg::Vgg;
@@ -27,7 +28,7 @@ const LONGEST: f32 = 5.0;
 const HEAD: f32 = 0.05;
 /// Pixels of a side of the crops that statistics are measured on: large enough that borders count little.
 const MEASURED_PX: u32 = 320;
-/// Photos of each style whose statistics are measured when they are frozen.
+/// Photos of each style whose statistics are measured when they are frozen, and that content is judged by.
 const N_MEASURED: usize = 48;
 
 /// What a run has come to.
@@ -40,6 +41,8 @@ pub struct Run {
     pub n_steps: usize,
     /// Whether the statistics of normalisation are frozen.
     pub is_frozen: bool,
+    /// Mean square of photos at the content layer, once it is known.
+    content_energy: Option<f64>,
     weights: Vec<Moments>,
     styles: Vec<Vec<[Moments; 2]>>,
 }
@@ -52,6 +55,7 @@ impl Run {
             network,
             n_steps: 0,
             is_frozen: false,
+            content_energy: None,
             weights: Vec::new(),
             styles: Vec::new(),
         };
@@ -94,6 +98,10 @@ impl Run {
         if !self.is_frozen && self.n_steps >= self.recipe.n_live {
             self.freeze(photos);
         }
+        let content_energy = match self.content_energy {
+            Some(known) => known,
+            None => *self.content_energy.insert(self.content_energy(vgg, photos)),
+        };
         let convs = self.network.convs();
         let places = self.n_steps * self.recipe.batch..(self.n_steps + 1) * self.recipe.batch;
         let samples: Vec<(usize, Report, Gradients)> = places
@@ -107,6 +115,7 @@ impl Run {
                     photos,
                     target: &targets[style],
                     style,
+                    content_energy,
                 };
                 let (report, gradients) =
                     sample.work(&mut Random::of(&[self.recipe.seed, 1, place as u64]));
@@ -161,6 +170,16 @@ impl Run {
                 style.with_moments(&moments)
             })
             .collect()
+    }
+
+    /// Mean square of photos at the content layer, over crops as steps take them.
+    fn content_energy(&self, vgg: &Vgg, photos: &Photos) -> f64 {
+        let of_crop = |idx: usize| {
+            let mut random = Random::of(&[self.recipe.seed, 4, idx as u64]);
+            perceptual::content_energy(vgg, &photos.crop(self.recipe.crop, &mut random))
+        };
+        let crops = (0..N_MEASURED).into_par_iter().map(of_crop);
+        crops.collect::<Vec<f64>>().iter().sum::<f64>() / N_MEASURED as f64
     }
 
     /// Each style once in a random order, then again in another.

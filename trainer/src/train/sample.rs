@@ -39,6 +39,8 @@ pub(super) struct Sample<'a> {
     pub photos: &'a Photos,
     pub target: &'a Target,
     pub style: usize,
+    /// Mean square of photos at the content layer.
+    pub content_energy: f64,
 }
 
 /// Sums of the losses of samples.
@@ -163,8 +165,8 @@ impl Sample<'_> {
                     style: *share,
                     roughness: self.run.recipe.roughness,
                 };
-                let (losses, by_crop) =
-                    Aim::new(self.vgg, painting, &crop(photo)).gradient(&crop(painted), shares);
+                let aim = Aim::new(self.vgg, painting, &crop(photo)).among(self.content_energy);
+                let (losses, by_crop) = aim.gradient(&crop(painted), shares);
                 report.tone = painting
                     .tone
                     .loss(painted, photo, self.run.recipe.tone, gradient);
