@@ -78,8 +78,8 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "QUALITY", default_value_t = Quality::default(), value_parser = quality())]
     pub quality: Quality,
 
-    /// Number format of the network: `f32`, `half` (bfloat16 or float16, whichever the processor has), or
-    /// `auto`: half where it gives the same picture sooner
+    /// Number format of the network: `f32`, `half` (16 bits: bfloat16, float16 or fixed point, what the processor is fastest
+    /// in), or `auto`: half where it gives the same picture sooner
     #[arg(long, value_name = "FORMAT", default_value_t = Precision::default(), value_parser = precision())]
     pub precision: Precision,
 }

@@ -1,13 +1,17 @@
 //! Convolution tap by tap.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 
 use aligned_vec::AVec;
 use pulp::Simd;
 use rayon::prelude::*;
 
-use crate::product::{Finish, Group, Packed, WIDE, add, add_pairs, each_group, joined, n_lanes};
-use crate::{Conv, Maps, SIDE, TAPS, share};
+use crate::lane::Lane;
+use crate::product::{
+    Finish, Group, Packed, WIDE, add, add_pairs, each_group, joined, largest, n_lanes,
+};
+use crate::{Conv, Maps, SIDE, TAPS, Way, share};
 
 /// Pixels that a thread makes at a time, fewer where there is not enough to do for all.
 const N_PIXELS: usize = 4096;
@@ -21,26 +25,30 @@ thread_local! {
 /// Of maps whose pixels stand for 2x2, a place gives two rows of two pixels. Each row sees two rows of pixels, and its
 /// two pixels are the columns: six taps instead of the nine that the definition has for each.
 #[derive(Clone, Debug)]
-pub(crate) struct Direct {
+pub(crate) struct Direct<L> {
     kernels: Vec<Packed>,
     /// Numbers that a place gives in a row.
     n_columns: usize,
-    /// Whether there are so few columns that a vector holds them for two numbers of the input.
+    /// Whether there are so few columns that a vector holds them for two lanes of the input.
     in_pairs: bool,
+    lane: PhantomData<L>,
 }
 
-impl Direct {
-    /// From weights `[n_out, n_in, 3, 3]`.
+impl<L: Lane> Direct<L> {
+    /// From weights `[n_out, n_in, 3, 3]`; `n_in` is a multiple of the numbers in a lane.
     pub(crate) fn new(weights: &[f32], [n_in, n_out]: [usize; 2], doubled: bool) -> Self {
         let kernel = |row: usize, out: usize| &weights[(out * n_in + row % n_in) * TAPS..][..TAPS];
         let n_columns = if doubled { 2 * n_out } else { n_out };
-        let in_pairs = [n_lanes(), 2 * n_columns] == [WIDE; 2] && n_in.is_multiple_of(2);
+        let in_pairs = [n_lanes(), 2 * n_columns] == [WIDE; 2] && n_in.is_multiple_of(2 * L::N);
         let packed = |n_rows: usize, at: &dyn Fn(usize, usize) -> f32| {
             if in_pairs {
-                let pair = |row: usize, column: usize| at(2 * row + column % 2, column / 2);
-                Packed::new(n_rows / 2, 2 * n_columns, pair)
+                let pair = |row: usize, column: usize| {
+                    let lane = 2 * (row / L::N) + column % 2;
+                    at(lane * L::N + row % L::N, column / 2)
+                };
+                Packed::new::<L>(n_rows / 2, 2 * n_columns, pair)
             } else {
-                Packed::new(n_rows, n_columns, at)
+                Packed::new::<L>(n_rows, n_columns, at)
             }
         };
         let kernels = if doubled {
@@ -69,12 +77,14 @@ impl Direct {
             kernels,
             n_columns,
             in_pairs,
+            lane: PhantomData,
         }
     }
+}
 
-    /// Convolves.
-    pub(crate) fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]) {
-        let (walk, n_in) = (conv.walk, conv.n_in);
+impl<L: Lane> Way for Direct<L> {
+    fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]) {
+        let (walk, n_in) = (conv.walk, conv.n_in / L::N);
         let [height, width] = [input.height, input.width].map(|side| side.div_ceil(walk.stride));
         let finish = Finish {
             n_out: self.n_columns,
@@ -91,15 +101,21 @@ impl Direct {
             let n_rows = target.len() / of_place;
             ROWS.with_borrow_mut(|rows| {
                 // The rows that the band sees, with zeros round them.
+                let seen = top * walk.stride..(top + n_rows - 1) * walk.stride + 2 * border + 1;
+                let numbers = input.width * conv.n_in;
+                let scale = L::scale(|| {
+                    let [first, end] = [seen.start, seen.end].map(|y| y.saturating_sub(border));
+                    largest(&input.values[first * numbers..end.min(input.height) * numbers])
+                });
                 rows.clear();
-                for y in top * walk.stride..(top + n_rows - 1) * walk.stride + 2 * border + 1 {
-                    let (row, start) = (y.wrapping_sub(border), rows.len());
+                rows.resize(seen.len() * stride, 0.0);
+                for (y, target) in seen.zip(rows.chunks_exact_mut(stride)) {
+                    let row = y.wrapping_sub(border);
                     if row < input.height {
-                        rows.resize(start + border * n_in, 0.0);
-                        let values = &input.values[row * input.width * n_in..];
-                        rows.extend_from_slice(&values[..input.width * n_in]);
+                        let values = &input.values[row * numbers..][..numbers];
+                        let target = &mut target[border * n_in..][..input.width * n_in];
+                        L::keep_row(values, scale, target);
                     }
-                    rows.resize(start + stride, 0.0);
                 }
                 for (idx, target) in target.chunks_exact_mut(out_stride).enumerate() {
                     let [y, below] = [idx / self.kernels.len(), idx % self.kernels.len()];
@@ -110,10 +126,12 @@ impl Direct {
                         dilation: walk.dilation,
                         step: walk.stride * n_in,
                         n_in,
-                        block: weights.block,
+                        weights,
+                        scale,
                         finish,
                         at: top * of_place + idx * out_stride,
                         target,
+                        lane: PhantomData::<L>,
                     };
                     if self.in_pairs {
                         each_group(width, weights, InPairs(row));
@@ -127,26 +145,29 @@ impl Direct {
 }
 
 /// A row of the output.
-struct Row<'a> {
+struct Row<'a, L> {
     /// From the row of the uppermost taps on, with zeros round them.
     rows: &'a [f32],
-    /// Numbers of a row.
+    /// Lanes of a row.
     stride: usize,
     dilation: usize,
-    /// Numbers from one place to the next.
+    /// Lanes from one place to the next.
     step: usize,
+    /// Lanes of a pixel.
     n_in: usize,
-    /// Columns of a block of weights.
-    block: usize,
+    weights: &'a Packed,
+    /// What the rows were kept times.
+    scale: f32,
     finish: Finish<'a>,
     /// Where in the whole output it starts.
     at: usize,
     target: &'a mut [f32],
+    lane: PhantomData<L>,
 }
 
-impl Row<'_> {
-    /// Where the places from `first` on see the numbers of taps that follow each other in memory, and how many; and the
-    /// weights of these, of which there are `n_each` for a number.
+impl<L: Lane> Row<'_, L> {
+    /// Where the places from `first` on see the lanes of taps that follow each other in memory, and how many; and the
+    /// weights of these, of which there are `n_each` for a lane.
     #[inline(always)]
     fn runs<'b>(
         &self,
@@ -169,9 +190,17 @@ impl Row<'_> {
     fn at(&self, place: usize) -> (usize, usize) {
         (self.at + place * self.finish.n_out, self.at)
     }
+
+    /// Sums of a vector of columns as numbers.
+    #[inline(always)]
+    fn numbers<S: Simd>(&self, simd: S, sums: S::f32s, column: usize) -> S::f32s {
+        self.weights.numbers::<L, S>(simd, sums, self.scale, column)
+    }
 }
 
-impl Group for Row<'_> {
+impl<L: Lane> Group for Row<'_, L> {
+    type Lane = L;
+
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "indices of registers")]
     fn group<S: Simd, const R: usize, const V: usize>(
@@ -182,16 +211,16 @@ impl Group for Row<'_> {
         block: &[f32],
     ) {
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
-        for (rows, weights) in self.runs(first, block, self.block) {
-            sums = add(simd, rows, weights, sums);
+        for (rows, weights) in self.runs(first, block, self.weights.block) {
+            sums = add::<L, S, R, V>(simd, rows, weights, sums);
         }
         for r in 0..R {
             for v in 0..V {
                 let channel = column + v * S::F32_LANES;
                 if channel < self.finish.n_out {
                     let at = self.at(first + r);
-                    self.finish
-                        .store(simd, sums[r][v], at, channel, self.target);
+                    let value = self.numbers(simd, sums[r][v], channel);
+                    self.finish.store(simd, value, at, channel, self.target);
                 }
             }
         }
@@ -199,9 +228,11 @@ impl Group for Row<'_> {
 }
 
 /// A row of the output whose weights are in pairs.
-struct InPairs<'a>(Row<'a>);
+struct InPairs<'a, L>(Row<'a, L>);
 
-impl Group for InPairs<'_> {
+impl<L: Lane> Group for InPairs<'_, L> {
+    type Lane = L;
+
     #[inline(always)]
     fn group<S: Simd, const R: usize, const V: usize>(
         &mut self,
@@ -212,8 +243,11 @@ impl Group for InPairs<'_> {
     ) {
         let row = &mut self.0;
         let mut sums = [simd.splat_f32s(0.0); R];
-        for (rows, weights) in row.runs(first, block, row.block / 2) {
-            sums = add_pairs(simd, rows, weights, sums);
+        for (rows, weights) in row.runs(first, block, row.weights.block / 2) {
+            sums = add_pairs::<L, S, R>(simd, rows, weights, sums);
+        }
+        for sums in &mut sums {
+            *sums = row.numbers(simd, *sums, 0);
         }
         // Two places fill a vector.
         for r in (0..R).step_by(2) {

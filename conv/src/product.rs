@@ -6,6 +6,7 @@ use aligned_vec::AVec;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Then;
+use crate::lane::Lane;
 
 /// Numbers that widths of packed weights are multiples of: the widest vectors there are.
 pub(crate) const WIDE: usize = 16;
@@ -23,21 +24,28 @@ pub(crate) fn n_lanes() -> usize {
     Arch::new().dispatch(Lanes)
 }
 
-/// Weights `[n_in, n_out]`, cut into blocks of columns that fit the registers together with the sums of some rows.
+/// Weights `[n_in, n_out]` in lanes, cut into blocks of columns that fit the registers together with the sums of some rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Packed {
     /// Columns of a block.
     pub block: usize,
     /// Columns, rounded up to whole blocks.
     pub width: usize,
+    /// Rows of lanes.
     n_in: usize,
     /// `[width / block, n_in, block]`.
     values: AVec<f32>,
+    /// Of the sums of each column.
+    factors: AVec<f32>,
 }
 
 impl Packed {
-    /// From weights `at(row, column)`.
-    pub(crate) fn new(n_in: usize, n_out: usize, at: impl Fn(usize, usize) -> f32) -> Self {
+    /// From weights `at(row, column)`. `n_in` is a multiple of the numbers in a lane.
+    pub(crate) fn new<L: Lane>(
+        n_in: usize,
+        n_out: usize,
+        at: impl Fn(usize, usize) -> f32,
+    ) -> Self {
         let width = wide(n_out);
         let is_whole = |block: &usize| width.is_multiple_of(*block);
         // Vectors of 16 numbers come with twice as many registers as those of 8.
@@ -46,20 +54,52 @@ impl Packed {
             _ => &[],
         };
         let block = blocks.iter().copied().find(is_whole).unwrap_or(WIDE);
-        let mut values = AVec::with_capacity(0, n_in * width);
+        let scale = |column| L::weight_scale((0..n_in).map(|row| at(row, column)));
+        let mut scales: Vec<f32> = (0..n_out).map(scale).collect();
+        scales.resize(width, 1.0);
+        let n_lanes = n_in / L::N;
+        let mut values = AVec::with_capacity(0, n_lanes * width);
+        let mut lane = vec![0.0; L::N];
         for first in (0..width).step_by(block) {
-            for row in 0..n_in {
-                for column in first..first + block {
-                    values.push(if column < n_out { at(row, column) } else { 0.0 });
+            for row in (0..n_in).step_by(L::N) {
+                for (column, scale) in (first..first + block).zip(&scales[first..]) {
+                    let is_there = column < n_out;
+                    for (idx, value) in lane.iter_mut().enumerate() {
+                        *value = if is_there {
+                            at(row + idx, column) * scale
+                        } else {
+                            0.0
+                        };
+                    }
+                    values.push(L::pack(&lane));
                 }
             }
         }
+        let factors = scales.into_iter().map(f32::recip);
         Self {
             block,
             width,
-            n_in,
+            n_in: n_lanes,
             values,
+            factors: AVec::from_iter(0, factors),
         }
+    }
+
+    /// The sums of a vector of columns from `column` on, as numbers: those of rows were kept times `scale`.
+    #[inline(always)]
+    pub(crate) fn numbers<L: Lane, S: Simd>(
+        &self,
+        simd: S,
+        sums: S::f32s,
+        scale: f32,
+        column: usize,
+    ) -> S::f32s {
+        L::numbers(
+            simd,
+            sums,
+            scale.recip(),
+            &self.factors[column..column + S::F32_LANES],
+        )
     }
 
     /// Blocks with their first columns.
@@ -73,6 +113,9 @@ impl Packed {
 
 /// What is done with some rows and a block of columns.
 pub(crate) trait Group {
+    /// What is multiplied.
+    type Lane: Lane;
+
     /// Takes `R` rows from `first` on, and the block `[row length, V vectors]` that starts at `column`.
     fn group<S: Simd, const R: usize, const V: usize>(
         &mut self,
@@ -84,8 +127,8 @@ pub(crate) trait Group {
 }
 
 /// Goes through rows and blocks, so many rows at a time that their sums with a block fill the registers.
-pub(crate) fn each_group(n_rows: usize, weights: &Packed, work: impl Group) {
-    Arch::new().dispatch(Each {
+pub(crate) fn each_group<G: Group>(n_rows: usize, weights: &Packed, work: G) {
+    G::Lane::dispatch(Each {
         n_rows,
         weights,
         work,
@@ -142,9 +185,9 @@ fn each_row<S: Simd, const R: usize, const V: usize>(
     }
 }
 
-/// Adds products of `R` rows of `n` numbers, which start `step` apart, with a block `[n, V vectors]` to sums.
+/// Adds products of `R` rows of `n` lanes, which start `step` apart, with a block `[n, V vectors]` to sums.
 #[inline(always)]
-pub(crate) fn add<S: Simd, const R: usize, const V: usize>(
+pub(crate) fn add<L: Lane, S: Simd, const R: usize, const V: usize>(
     simd: S,
     (rows, step, n): (&[f32], usize, usize),
     block: &[f32],
@@ -160,17 +203,17 @@ pub(crate) fn add<S: Simd, const R: usize, const V: usize>(
         for r in 0..R {
             let value = simd.splat_f32s(each[r][i]);
             for v in 0..V {
-                sums[r][v] = simd.mul_add_f32s(value, weights[v], sums[r][v]);
+                sums[r][v] = L::multiply_add(simd, value, weights[v], sums[r][v]);
             }
         }
     }
     sums
 }
 
-/// Adds products of pairs of numbers of `R` rows with weights `[n / 2, lanes]`: those of the first number of a pair in even
+/// Adds products of pairs of lanes of `R` rows with weights `[n / 2, lanes]`: those of the first lane of a pair in even
 /// lanes, those of the second in odd ones.
 #[inline(always)]
-pub(crate) fn add_pairs<S: Simd, const R: usize>(
+pub(crate) fn add_pairs<L: Lane, S: Simd, const R: usize>(
     simd: S,
     (rows, step, n): (&[f32], usize, usize),
     block: &[f32],
@@ -187,7 +230,7 @@ pub(crate) fn add_pairs<S: Simd, const R: usize>(
             // As one number of 64 bits, which is loaded into all lanes at once.
             let [first, second] = each[r][i].map(|value| u64::from(value.to_bits()));
             let pair = simd.splat_f64s(f64::from_bits(second << 32 | first));
-            sums[r] = simd.mul_add_f32s(bytemuck::cast(pair), *weights, sums[r]);
+            sums[r] = L::multiply_add(simd, bytemuck::cast(pair), *weights, sums[r]);
         }
     }
     sums
@@ -205,6 +248,33 @@ pub(crate) fn joined<S: Simd>(_: S, first: S::f32s, second: S::f32s) -> S::f32s 
         joined[i] = sums[2 * i] + sums[2 * i + 1];
     }
     S::as_simd_f32s(&joined[..lanes]).0[0]
+}
+
+/// The largest size of numbers.
+pub(crate) fn largest(values: &[f32]) -> f32 {
+    struct Largest<'a>(&'a [f32]);
+    impl WithSimd for Largest<'_> {
+        type Output = f32;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> f32 {
+            let (vectors, rest) = S::as_simd_f32s(self.0);
+            let (fours, last) = vectors.as_chunks::<4>();
+            let mut largest = [simd.splat_f32s(0.0); 4];
+            for four in fours {
+                for i in 0..4 {
+                    largest[i] = simd.max_f32s(largest[i], simd.abs_f32s(four[i]));
+                }
+            }
+            for &values in last {
+                largest[0] = simd.max_f32s(largest[0], simd.abs_f32s(values));
+            }
+            let [a, b, c, d] = largest;
+            let largest = simd.max_f32s(simd.max_f32s(a, b), simd.max_f32s(c, d));
+            let size = |largest: f32, value: &f32| largest.max(value.abs());
+            rest.iter().fold(simd.reduce_max_f32s(largest), size)
+        }
+    }
+    Arch::new().dispatch(Largest(values))
 }
 
 /// What follows a convolution, on vectors of channels of a pixel.

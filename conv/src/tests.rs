@@ -44,6 +44,9 @@ fn defined(
     output
 }
 
+/// What fixed point is off by at most, as part of what there is (root mean square of both).
+const FIXED: f32 = 0.004;
+
 #[test]
 fn convolutions_are_what_they_are_by_definition() {
     let dense = Walk::DENSE;
@@ -82,6 +85,10 @@ fn convolutions_are_what_they_are_by_definition() {
             let [n_in, n_out] = channels;
             let weights = noise(n_in * n_out * TAPS, 1);
             let conv = Conv::new(&weights, n_in, n_out, walk).unwrap();
+            let fixed = Conv::fixed(&weights, n_in, n_out, walk);
+            // As far as the processor knows it.
+            let is_known = n_in % 2 == 0 && knows_fixed();
+            assert_eq!(fixed.is_some(), is_known, "{channels:?}");
             for [height, width] in sizes {
                 let values = noise(height * width * n_in, 2);
                 let input = Maps {
@@ -105,15 +112,24 @@ fn convolutions_are_what_they_are_by_definition() {
                         relu: false,
                     },
                 ] {
-                    let mut output = vec![f32::NAN; n];
-                    conv.run(input, then, &mut output);
                     let wanted = defined(&weights, channels, walk, input, then);
-                    for (found, wanted) in output.iter().zip(&wanted) {
+                    let case = format!("{walk:?} {channels:?} {height}x{width}");
+                    let run = |conv: &Conv| {
+                        let mut output = vec![f32::NAN; n];
+                        conv.run(input, then, &mut output);
+                        output
+                    };
+                    for (found, wanted) in run(&conv).iter().zip(&wanted) {
                         let error = (found - wanted).abs();
-                        assert!(
-                            error < 2e-4,
-                            "{walk:?} {channels:?} {height}x{width}: {found} for {wanted}"
-                        );
+                        assert!(error < 2e-4, "{case}: {found} for {wanted}");
+                    }
+                    if let Some(fixed) = &fixed {
+                        let pairs = run(fixed).into_iter().zip(&wanted);
+                        let energy: f32 = wanted.iter().map(|wanted| wanted.powi(2)).sum();
+                        let error: f32 =
+                            pairs.map(|(found, wanted)| (found - wanted).powi(2)).sum();
+                        let share = (error / energy).sqrt();
+                        assert!(share < FIXED, "{case}: {share}");
                     }
                     n_run += 1;
                 }
@@ -133,5 +149,45 @@ fn walks_without_code_are_told() {
             doubled,
         };
         assert!(Conv::new(&weights, 16, 16, walk).is_none(), "{walk:?}");
+    }
+}
+
+/// Sums of products that all have the same sign, and maps of nothing but zeros.
+#[test]
+fn fixed_point_holds_the_largest_sums() {
+    if !knows_fixed() {
+        return;
+    }
+    let (n_in, n_out, height, width) = (64, 64, 9, 13);
+    let walks = [
+        Walk::DENSE,
+        Walk {
+            stride: 2,
+            ..Walk::DENSE
+        },
+    ];
+    for walk in walks {
+        for (size, sign) in [(1e-6, 1.0), (3e4, 1.0), (1.0, -1.0), (0.0, 1.0)] {
+            let weights = vec![sign * 0.7; n_in * n_out * TAPS];
+            let values = vec![size; height * width * n_in];
+            let input = Maps {
+                values: &values,
+                height,
+                width,
+            };
+            let [out_height, out_width] = walk.size([height, width]);
+            let mut output = vec![f32::NAN; out_height * out_width * n_out];
+            let conv = Conv::fixed(&weights, n_in, n_out, walk).unwrap();
+            conv.run(input, Then::default(), &mut output);
+            // Where all of the kernel lies within.
+            let middle = output[(out_width + 1) * n_out];
+            let wanted = sign * 0.7 * size * (n_in * TAPS) as f32;
+            // 576 equal weights round to 113 of 112.8.
+            let error = (middle - wanted).abs();
+            assert!(
+                error <= 2e-3 * wanted.abs(),
+                "{walk:?}: {middle} for {wanted}"
+            );
+        }
     }
 }

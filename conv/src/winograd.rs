@@ -7,14 +7,17 @@
 //! Taps that are apart make as many grids of pixels as they are apart each way, each with its own tiles. Of maps whose
 //! pixels stand for 2x2, the third row and the third column of every transformed tile are 0.
 
+use std::array;
 use std::cell::RefCell;
+use std::marker::PhantomData;
 
 use aligned_vec::AVec;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::product::{Finish, Group, Packed, add, each_group, load};
-use crate::{Conv, Maps, TAPS, share};
+use crate::lane::Lane;
+use crate::product::{Finish, Group, Packed, add, each_group, largest, load};
+use crate::{Conv, Maps, TAPS, Way, share};
 
 /// Pixels of a side of a tile's result.
 const STEP: usize = 4;
@@ -38,28 +41,39 @@ thread_local! {
     static TILES: RefCell<[AVec<f32>; 3]> = RefCell::new([0; 3].map(AVec::new));
 }
 
+/// What a number of `B' d` is at most, for each row of `B'`, where those of `d` are at most 1.
+const GAINS: [f32; TILE] = [10.0, 10.0, 10.0, 6.0, 6.0, 10.0];
+
 /// Weights, transformed: a matrix for each place.
 #[derive(Clone, Debug)]
-pub(crate) struct Winograd(Vec<Packed>);
+pub(crate) struct Winograd<L> {
+    places: Vec<Packed>,
+    lane: PhantomData<L>,
+}
 
-impl Winograd {
+impl<L: Lane> Winograd<L> {
     /// From weights `[n_out, n_in, 3, 3]`; `n_in` is a multiple of the lanes of a vector.
     pub(crate) fn new(weights: &[f32], n_in: usize, n_out: usize) -> Self {
         let transformed: Vec<[f32; PLACES]> = weights.chunks_exact(TAPS).map(square).collect();
         let matrix = |place| {
-            Packed::new(n_in, n_out, |row, column| {
+            Packed::new::<L>(n_in, n_out, |row, column| {
                 transformed[column * n_in + row][place]
             })
         };
-        Self((0..PLACES).map(matrix).collect())
+        Self {
+            places: (0..PLACES).map(matrix).collect(),
+            lane: PhantomData,
+        }
     }
+}
 
+impl<L: Lane> Way for Winograd<L> {
     /// Convolves at stride 1.
-    pub(crate) fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]) {
+    fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]) {
         let apart = conv.walk.dilation;
         let [height, width] = conv.walk.size([input.height, input.width]);
         let stride = width * conv.n_out;
-        let wide = self.0[0].width;
+        let (n_in, wide) = (conv.n_in / L::N, self.places[0].width);
         // Tiles of a row of each grid.
         let n_across = width.div_ceil(apart).div_ceil(STEP);
         let n_rows = N_TILES.div_ceil(n_across * apart * apart) * STEP * apart;
@@ -75,30 +89,37 @@ impl Winograd {
             };
             let n_tiles = grid.n_rows * n_across;
             TILES.with_borrow_mut(|[tiles, products, zeros]| {
-                let (to_tiles, to_products) = (n_tiles * conv.n_in + GAP, n_tiles * wide + GAP);
+                let (to_tiles, to_products) = (n_tiles * n_in + GAP, n_tiles * wide + GAP);
                 grow(tiles, PLACES * to_tiles);
                 grow(products, PLACES * to_products);
                 grow(zeros, input.width * conv.n_in);
                 let arch = Arch::new();
-                arch.dispatch(Enter {
+                let scale = L::scale(|| largest(grid.sees(n_rows_here, conv, input)));
+                let scales: [f32; PLACES] =
+                    array::from_fn(|place| scale / (GAINS[place / TILE] * GAINS[place % TILE]));
+                L::dispatch(Enter::<L> {
                     conv,
                     input,
                     grid,
                     zeros: &zeros[..input.width * conv.n_in],
                     tiles,
                     step: to_tiles,
+                    scales: &scales,
+                    lane: PhantomData,
                 });
-                let places = self.0.iter().zip(tiles.chunks_exact(to_tiles));
+                let places = self.places.iter().zip(tiles.chunks_exact(to_tiles));
                 let places = places.zip(products.chunks_exact_mut(to_products));
                 for (place, ((weights, tiles), products)) in places.enumerate() {
                     if conv.walk.doubled && (place / TILE == EMPTY || place % TILE == EMPTY) {
                         continue;
                     }
-                    let multiply = Multiply {
-                        tiles: &tiles[..n_tiles * conv.n_in],
-                        n_in: conv.n_in,
+                    let multiply = Multiply::<L> {
+                        tiles: &tiles[..n_tiles * n_in],
+                        n_in,
+                        weights,
+                        scale: scales[place],
                         products: &mut products[..n_tiles * wide],
-                        wide,
+                        lane: PhantomData,
                     };
                     each_group(n_tiles, weights, multiply);
                 }
@@ -178,21 +199,33 @@ impl Grid {
     fn step(&self) -> usize {
         STEP * self.apart
     }
+
+    /// The rows that a band of so many rows of the output sees.
+    fn sees<'a>(&self, n_rows: usize, conv: &Conv, input: Maps<'a>) -> &'a [f32] {
+        let halving = u32::from(conv.walk.doubled);
+        let first = self.top.saturating_sub(self.apart) >> halving;
+        let last = (self.top + n_rows.next_multiple_of(self.step()) + self.apart) >> halving;
+        let stride = input.width * conv.n_in;
+        &input.values[first * stride..(last + 1).min(input.height) * stride]
+    }
 }
 
 /// Transforms tiles, `B' d B`, into `[36, tiles, n_in]`.
-struct Enter<'a> {
+struct Enter<'a, L> {
     conv: &'a Conv,
     input: Maps<'a>,
     grid: Grid,
     /// As many as a row of the input has numbers.
     zeros: &'a [f32],
     tiles: &'a mut [f32],
-    /// Numbers from one place to the next.
+    /// Lanes from one place to the next.
     step: usize,
+    /// Of the numbers of each place.
+    scales: &'a [f32; PLACES],
+    lane: PhantomData<L>,
 }
 
-impl WithSimd for Enter<'_> {
+impl<L: Lane> WithSimd for Enter<'_, L> {
     type Output = ();
 
     #[inline(always)]
@@ -205,7 +238,7 @@ impl WithSimd for Enter<'_> {
     }
 }
 
-impl Enter<'_> {
+impl<L: Lane> Enter<'_, L> {
     #[inline(always)]
     fn tiles<S: Simd, const DOUBLED: bool>(self, simd: S) {
         let (
@@ -251,9 +284,10 @@ impl Enter<'_> {
                         e = row.column::<S, DOUBLED>(simd, left, 4);
                     }
                     let f = row.column::<S, DOUBLED>(simd, left, 5);
-                    let at = (idx * n_across + across) * n + channel;
-                    let to = &mut self.tiles[at..];
-                    tile_in::<S, DOUBLED>(simd, &[a, b, c, d, e, f], to, self.step);
+                    let at = ((idx * n_across + across) * n + channel) / L::N;
+                    let to = (&mut self.tiles[at..], self.step);
+                    let columns = [a, b, c, d, e, f];
+                    tile_in::<L, S, DOUBLED>(simd, &columns, self.scales, to);
                     (a, b) = (e, f);
                 }
             }
@@ -296,11 +330,11 @@ impl Row<'_> {
 
 /// The rest of `B' d B`, from its columns.
 #[inline(always)]
-fn tile_in<S: Simd, const DOUBLED: bool>(
+fn tile_in<L: Lane, S: Simd, const DOUBLED: bool>(
     simd: S,
     columns: &[[S::f32s; TILE]; TILE],
-    to: &mut [f32],
-    step: usize,
+    scales: &[f32; PLACES],
+    (to, step): (&mut [f32], usize),
 ) {
     let [a, b, c, d, e, f] = columns;
     for y in 0..TILE {
@@ -312,22 +346,29 @@ fn tile_in<S: Simd, const DOUBLED: bool>(
             if DOUBLED && x == EMPTY {
                 continue;
             }
-            let at = (y * TILE + x) * step;
-            S::as_mut_simd_f32s(&mut to[at..at + S::F32_LANES]).0[0] = value;
+            let place = y * TILE + x;
+            let to = &mut to[place * step..][..S::F32_LANES / L::N];
+            L::keep(simd, value, scales[place], to);
         }
     }
 }
 
 /// Products of a place's tiles, `[tiles, n_in]`, with its weights.
-struct Multiply<'a> {
+struct Multiply<'a, L> {
     tiles: &'a [f32],
+    /// Lanes of a tile.
     n_in: usize,
-    /// `[tiles, wide]`.
+    weights: &'a Packed,
+    /// What the tiles were kept times.
+    scale: f32,
+    /// `[tiles, columns]`.
     products: &'a mut [f32],
-    wide: usize,
+    lane: PhantomData<L>,
 }
 
-impl Group for Multiply<'_> {
+impl<L: Lane> Group for Multiply<'_, L> {
+    type Lane = L;
+
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "indices of registers")]
     fn group<S: Simd, const R: usize, const V: usize>(
@@ -341,13 +382,17 @@ impl Group for Multiply<'_> {
         let rows = &self.tiles[first * n..][..R * n];
         let sums = match n {
             // The same, with a length that the compiler knows.
-            FEW => add(simd, (rows, FEW, FEW), block, zeros),
-            n => add(simd, (rows, n, n), block, zeros),
+            FEW => add::<L, S, R, V>(simd, (rows, FEW, FEW), block, zeros),
+            n => add::<L, S, R, V>(simd, (rows, n, n), block, zeros),
         };
         for r in 0..R {
-            let target = &mut self.products[(first + r) * self.wide + column..];
+            let target = &mut self.products[(first + r) * self.weights.width + column..];
             let (target, _) = S::as_mut_simd_f32s(target);
-            target[..V].copy_from_slice(&sums[r]);
+            for v in 0..V {
+                let column = column + v * S::F32_LANES;
+                let scale = self.scale;
+                target[v] = (self.weights).numbers::<L, S>(simd, sums[r][v], scale, column);
+            }
         }
     }
 }

@@ -42,7 +42,7 @@ pub enum Precision {
     Auto,
     /// 32 bit floating point.
     F32,
-    /// bfloat16 or float16, whichever the processor has.
+    /// 16 bits: bfloat16, float16 or, in code that is built in, fixed point: what the processor is fastest in.
     Half,
 }
 

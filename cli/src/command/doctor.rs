@@ -111,6 +111,7 @@ enum OpenVino {
         version: String,
         processor: String,
         half: Option<&'static str>,
+        own_half: Option<&'static str>,
     },
     Missing {
         error: String,
@@ -180,6 +181,7 @@ impl Health {
                 version: runtime.version,
                 processor: runtime.processor,
                 half: runtime.half,
+                own_half: runtime.own_half,
             },
             Err(error) => OpenVino::Missing {
                 error: error.to_string(),
@@ -225,10 +227,18 @@ impl Health {
                 version,
                 processor,
                 half,
-            } => format!(
-                "OpenVINO {version} in {library}\n    on {processor}, half precision: {}",
-                half.unwrap_or("not on this processor")
-            ),
+                own_half,
+            } => {
+                let half = match (half, own_half) {
+                    (Some(half), Some(own)) => &format!("{half}, built-in styles also {own}"),
+                    (Some(half), None) => *half,
+                    (None, Some(own)) => &format!("{own}, for built-in styles only"),
+                    (None, None) => "not on this processor",
+                };
+                format!(
+                    "OpenVINO {version} in {library}\n    on {processor}, half precision: {half}"
+                )
+            }
             OpenVino::Missing { error } => format!("OpenVINO is missing: {error}"),
         })?;
         self.nvidia.tell()?;

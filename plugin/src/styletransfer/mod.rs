@@ -76,9 +76,9 @@ pub enum Precision {
     /// 32 bit floating point.
     #[enum_value(name = "32 bit floating point", nick = "f32")]
     F32,
-    /// bfloat16 or float16.
+    /// 16 bits: bfloat16, float16 or fixed point.
     #[enum_value(
-        name = "bfloat16 or float16, whichever the processor has",
+        name = "16 bits: bfloat16, float16 or fixed point, what the processor is fastest in",
         nick = "half"
     )]
     Half,

@@ -32,8 +32,8 @@ const N_TURNS: usize = 3;
 const N_IN_A_ROW: usize = 3;
 
 /// What was measured, by the hash of the network's file and convention, for the life of the process.
-static HALF_AGREES: LazyLock<Mutex<HashMap<u64, bool>>> = LazyLock::new(Mutex::default);
-static TIMES: LazyLock<Mutex<HashMap<(u64, bool), Times>>> = LazyLock::new(Mutex::default);
+static HALF_AGREES: LazyLock<Mutex<HashMap<(u64, Way), bool>>> = LazyLock::new(Mutex::default);
+static TIMES: LazyLock<Mutex<HashMap<(u64, Precision), Times>>> = LazyLock::new(Mutex::default);
 static MEASURED: LazyLock<Mutex<HashMap<u64, Convention>>> = LazyLock::new(Mutex::default);
 
 /// The convention of a network with nothing left open.
@@ -88,30 +88,31 @@ pub(crate) fn prepare(model: &Model, settings: &Settings) -> Result<()> {
 /// Settles how a network is run.
 ///
 /// # Errors
-/// [`Error::Setting`] if half precision is asked for on a processor that has none.
+/// [`Error::Setting`] if half precision is asked for and neither OpenVINO nor our own code has it on this processor.
 pub(super) fn way(model: &Model, convention: &Convention, asked: Precision) -> Result<Way> {
-    let half = probe()?.half;
-    match (asked, half) {
-        (Precision::Half, Some(_)) => Ok(Way::Runtime(Precision::Half)),
-        (Precision::Half, None) => Err(Error::Setting {
-            name: "precision",
-            found: "half".to_owned(),
-            wanted: "f32 or auto, because this processor computes neither bf16 nor f16",
-        }),
-        (Precision::F32 | Precision::Auto, _) => {
-            // In f32, what half precision takes need not be found out.
-            let with_half = asked == Precision::Auto && half.is_some();
-            let times = once(&TIMES, (kind(model), with_half), || {
-                times(model, convention, with_half)
-            })?;
-            let agrees = || once(&HALF_AGREES, key(model), || half_agrees(model, convention));
-            Ok(
-                if asked == Precision::Auto && times.half_pays() && agrees()? {
-                    Way::Runtime(Precision::Half)
-                } else {
-                    times.exact()
-                },
-            )
+    let times = once(&TIMES, (kind(model), asked), || {
+        times(model, convention, asked)
+    })?;
+    match asked {
+        Precision::F32 => Ok(times.exact.way),
+        Precision::Half => match (times.half, probe()?.half) {
+            (Some(half), _) => Ok(half.way),
+            // Opening it will say why it cannot be had.
+            (None, Some(_)) => Ok(Way::Runtime(Precision::Half)),
+            (None, None) => Err(Error::Setting {
+                name: "precision",
+                found: "half".to_owned(),
+                wanted: "f32 or auto, because this processor has no fast way to compute this network in 16 bits",
+            }),
+        },
+        Precision::Auto => {
+            if let Some(way) = times.half_that_pays() {
+                let agrees = || half_agrees(model, convention, way);
+                if once(&HALF_AGREES, (key(model), way), agrees)? {
+                    return Ok(way);
+                }
+            }
+            Ok(times.exact.way)
         }
     }
 }
@@ -131,73 +132,108 @@ fn once<K: Eq + Hash, T: Copy>(
     Ok(found)
 }
 
-/// Whether half precision gives the same picture as f32.
-fn half_agrees(model: &Model, convention: &Convention) -> Result<bool> {
+/// Whether a way in half precision gives the same picture as f32.
+fn half_agrees(model: &Model, convention: &Convention, half: Way) -> Result<bool> {
     let (input_range, output_range) = convention.ranges();
-    let trial = |precision| {
-        let way = Way::Runtime(precision);
-        Trial::open(model, convention, None, input_range, way)
-    };
-    let (mut exact, mut half) = (trial(Precision::F32)?, trial(Precision::Half)?);
+    let trunk = trunk::cut(&model.bytes).filter(|_| convention.size.value == Size::Any);
+    let trial = |way| Trial::open(model, convention, trunk.as_ref(), input_range, way);
+    let (mut exact, mut half) = (trial(Way::Runtime(Precision::F32))?, trial(half)?);
     Ok(psnr_db(exact.paint()?, half.paint()?, output_range) >= HALF_AGREES_DB)
 }
 
-/// What painting the test picture takes each way, in seconds, or infinity where it cannot go.
+/// A way, and what painting the test picture takes so, in seconds, once that has been measured.
+#[derive(Clone, Copy, Debug)]
+struct Timed {
+    way: Way,
+    time: f64,
+}
+
+impl Timed {
+    fn new(trial: &Trial) -> Self {
+        Self {
+            way: trial.way(),
+            time: f64::INFINITY,
+        }
+    }
+}
+
+/// The fastest ways.
 #[derive(Clone, Copy, Debug)]
 struct Times {
-    own: f64,
-    exact: f64,
-    half: f64,
+    exact: Timed,
+    half: Option<Timed>,
 }
 
 impl Times {
-    /// The better way in f32.
-    fn exact(self) -> Way {
-        // Both give the same picture.
-        if self.own.is_finite() && self.own <= self.exact {
-            Way::Own
-        } else {
-            Way::Runtime(Precision::F32)
+    /// The better of our own code, where it can be had, and OpenVINO in each precision. Both give the same picture.
+    fn of(timed: &[Timed]) -> Self {
+        let fastest = |precision| {
+            let such = timed
+                .iter()
+                .filter(|timed| timed.way.precision() == precision);
+            // Of two that are as fast, our own comes first.
+            such.copied().min_by(|a, b| a.time.total_cmp(&b.time))
+        };
+        Self {
+            exact: fastest(Precision::F32).unwrap_or(Timed {
+                way: Way::Runtime(Precision::F32),
+                time: f64::INFINITY,
+            }),
+            half: fastest(Precision::Half),
         }
     }
 
-    fn half_pays(self) -> bool {
-        self.half.is_finite() && self.half <= PAYS * self.own.min(self.exact)
+    fn half_that_pays(self) -> Option<Way> {
+        let half = self.half?;
+        (half.time <= PAYS * self.exact.time).then_some(half.way)
     }
 }
 
-/// Finds out what each way takes, each at its fastest, in turns so that what else goes on counts for all.
-fn times(model: &Model, convention: &Convention, with_half: bool) -> Result<Times> {
+/// Finds out what each way in the precision that is asked for takes, each at its fastest, in turns so that what else goes
+/// on counts for all.
+fn times(model: &Model, convention: &Convention, asked: Precision) -> Result<Times> {
     let trunk = trunk::cut(&model.bytes).filter(|_| convention.size.value == Size::Any);
     let (input_range, _) = convention.ranges();
-    let trial = |way| Trial::open(model, convention, trunk.as_ref(), input_range, way);
-    let own = trunk.as_ref().map(|_| trial(Way::Own)).transpose()?;
-    let own = own.filter(|trial| trial.way() == Way::Own);
-    // A network that cannot be had in it is painted in f32.
-    let half = with_half.then(|| trial(Way::Runtime(Precision::Half)).ok());
-    let half = half.flatten();
-    let mut fastest = [f64::INFINITY; 3];
-    if own.is_some() || half.is_some() {
-        let mut trials = [own, Some(trial(Way::Runtime(Precision::F32))?), half];
-        let start = Instant::now();
-        let mut n = 0;
-        while n < N_TURNS || start.elapsed() < TIMED {
-            for (trial, fastest) in trials.iter_mut().zip(&mut fastest) {
-                let Some(trial) = trial else { continue };
-                for _ in 0..N_IN_A_ROW {
-                    let start = Instant::now();
-                    trial.paint()?;
-                    *fastest = start.elapsed().as_secs_f64().min(*fastest);
-                }
-            }
-            n += 1;
+    let has_half = probe()?.half.is_some();
+    let open = |way| Trial::open(model, convention, trunk.as_ref(), input_range, way);
+    let precisions = [Precision::F32, Precision::Half].into_iter();
+    let precisions = precisions.filter(|&each| asked == Precision::Auto || asked == each);
+    let mut trials = Vec::new();
+    if trunk.is_some() {
+        for way in precisions.clone().map(Way::Own) {
+            // OpenVINO is opened instead where our own code cannot.
+            trials.extend(open(way).ok().filter(|trial| trial.way() == way));
         }
     }
-    let [own, exact, half] = fastest;
-    Ok(Times { own, exact, half })
+    let theirs = precisions.filter(|&each| each != Precision::Half || has_half);
+    let theirs: Vec<_> = theirs.map(Way::Runtime).collect();
+    if trials.len() + theirs.len() > 1 {
+        for way in theirs {
+            match open(way) {
+                Ok(trial) => trials.push(trial),
+                // A network that cannot be had in it is painted in f32.
+                Err(_) if way.precision() == Precision::Half => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    let mut timed: Vec<_> = trials.iter().map(Timed::new).collect();
+    let start = Instant::now();
+    let mut n = 0;
+    while timed.len() > 1 && (n < N_TURNS || start.elapsed() < TIMED) {
+        for (trial, timed) in trials.iter_mut().zip(&mut timed) {
+            for _ in 0..N_IN_A_ROW {
+                let start = Instant::now();
+                trial.paint()?;
+                timed.time = start.elapsed().as_secs_f64().min(timed.time);
+            }
+        }
+        n += 1;
+    }
+    Ok(Times::of(&timed))
 }
 
-fn psnr_db(exact: &[f32], found: &[f32], range: ValueRange) -> f64 {
+pub(super) fn psnr_db(exact: &[f32], found: &[f32], range: ValueRange) -> f64 {
     let (low, high) = range.bounds();
     let cut = |value: f32| f64::from(value.max(low).min(high));
     let sum: f64 = exact
@@ -312,21 +348,28 @@ mod tests {
     #[test]
     fn our_own_code_has_to_be_as_fast_and_half_precision_clearly_faster() {
         let no = f64::INFINITY;
-        let runtime = Way::Runtime(Precision::F32);
-        for (own, exact, half, wanted, pays) in [
-            (no, no, no, runtime, false),
-            (no, 2.0, no, runtime, false),
-            (no, 2.0, 1.0, runtime, true),
-            (no, 2.0, 3.9, runtime, false),
-            (1.9, 2.0, no, Way::Own, false),
-            (2.0, 1.9, no, runtime, false),
-            (2.0, 4.0, 1.9, Way::Own, false),
-            (2.0, 4.0, 1.7, Way::Own, true),
+        let [own, theirs] = [Way::Own, Way::Runtime].map(|way| way(Precision::F32));
+        let [own_half, their_half] = [Way::Own, Way::Runtime].map(|way| way(Precision::Half));
+        for (times, exact, half) in [
+            ([no, no, no, no], theirs, None),
+            ([no, no, 2.0, no], theirs, None),
+            ([no, no, 2.0, 1.0], theirs, Some(their_half)),
+            ([no, no, 2.0, 3.9], theirs, None),
+            ([1.9, no, 2.0, no], own, None),
+            ([2.0, no, 2.0, no], own, None),
+            ([2.0, no, 1.9, no], theirs, None),
+            ([2.0, no, 4.0, 1.9], own, None),
+            ([2.0, no, 4.0, 1.7], own, Some(their_half)),
+            ([2.0, 1.5, 4.0, 1.7], own, Some(own_half)),
+            ([2.0, 1.7, 4.0, 1.5], own, Some(their_half)),
         ] {
-            let times = Times { own, exact, half };
+            let timed = [own, own_half, theirs, their_half].into_iter().zip(times);
+            let timed = timed.filter(|&(_, time)| time < no);
+            let timed: Vec<_> = timed.map(|(way, time)| Timed { way, time }).collect();
+            let found = Times::of(&timed);
             assert_eq!(
-                (times.exact(), times.half_pays()),
-                (wanted, pays),
+                (found.exact.way, found.half_that_pays()),
+                (exact, half),
                 "{times:?}"
             );
         }

@@ -10,30 +10,32 @@ use crate::model::Model;
 use crate::settings::Precision;
 
 /// How a network is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Precisions are no longer `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Way {
-    /// By our own code, in f32.
-    Own,
-    /// By OpenVINO, in a precision that is no longer `auto`.
+    /// By our own code; what it knows of half precision is fixed point.
+    Own(Precision),
+    /// By OpenVINO.
     Runtime(Precision),
 }
 
 impl Way {
     /// What it computes in.
     pub(super) fn precision(self) -> Precision {
-        match self {
-            Self::Own => Precision::F32,
-            Self::Runtime(precision) => precision,
-        }
+        let (Self::Own(precision) | Self::Runtime(precision)) = self;
+        precision
     }
 
     /// What runs it, and in which number format.
     pub(super) fn words(self, runtime: &Runtime) -> [String; 2] {
-        let name = match self {
-            Self::Own => "built in".to_owned(),
-            Self::Runtime(_) => runtime.name(),
-        };
-        [name, self.precision().hint(runtime).to_owned()]
+        match self {
+            Self::Own(precision) => {
+                let half = runtime.own_half.filter(|_| precision == Precision::Half);
+                ["built in", half.unwrap_or("f32")].map(str::to_owned)
+            }
+            Self::Runtime(precision) => [runtime.name(), precision.hint(runtime).to_owned()],
+        }
     }
 }
 
@@ -42,6 +44,7 @@ pub(super) enum Network {
     /// Its arrangements are those of its trunk.
     Own {
         own: Own,
+        precision: Precision,
         arrangements: [Arrangement; 2],
         size: (usize, usize),
     },
@@ -54,11 +57,12 @@ impl Network {
     /// # Errors
     /// As [`Session::open`].
     pub(super) fn open(model: &Model, convention: &Convention, plan: Plan<'_>) -> Result<Self> {
-        if let (Way::Own, Some(trunk)) = (plan.way, plan.trunk)
-            && let Some(own) = Own::of(trunk, plan.size)
+        if let (Way::Own(precision), Some(trunk)) = (plan.way, plan.trunk)
+            && let Some(own) = Own::of(trunk, plan.size, precision)
         {
             return Ok(Self::Own {
                 own,
+                precision,
                 arrangements: [trunk.input, trunk.painted],
                 size: plan.size,
             });
@@ -69,7 +73,7 @@ impl Network {
     /// How it is run.
     pub(super) fn way(&self) -> Way {
         match self {
-            Self::Own { .. } => Way::Own,
+            &Self::Own { precision, .. } => Way::Own(precision),
             Self::Runtime(session) => Way::Runtime(session.precision()),
         }
     }

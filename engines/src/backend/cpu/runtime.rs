@@ -22,6 +22,8 @@ pub struct Runtime {
     pub processor: String,
     /// The runtime's word for the half-precision format of this processor, `bf16` or `f16`, if it has one.
     pub half: Option<&'static str>,
+    /// The same of the code that is built in, `i16`: fixed point.
+    pub own_half: Option<&'static str>,
 }
 
 impl Runtime {
@@ -105,6 +107,7 @@ fn load() -> Result<Loaded> {
         version: build.split('-').next().unwrap_or(build).to_owned(),
         processor: processor.trim().to_owned(),
         half,
+        own_half: conv::knows_fixed().then_some("i16"),
     };
     Ok(Loaded {
         core: Mutex::new(core),
