@@ -107,7 +107,7 @@ pub(super) fn way(model: &Model, convention: &Convention, asked: Precision) -> R
         },
         Precision::Auto => {
             if let Some(way) = times.half_that_pays() {
-                let agrees = || half_agrees(model, convention, way);
+                let agrees = || agree(model, convention, [times.exact.way, way]);
                 if once(&HALF_AGREES, (key(model), way), agrees)? {
                     return Ok(way);
                 }
@@ -132,12 +132,13 @@ fn once<K: Eq + Hash, T: Copy>(
     Ok(found)
 }
 
-/// Whether a way in half precision gives the same picture as f32.
-fn half_agrees(model: &Model, convention: &Convention, half: Way) -> Result<bool> {
+/// Whether a way in half precision gives the same picture as one in f32.
+fn agree(model: &Model, convention: &Convention, ways: [Way; 2]) -> Result<bool> {
     let (input_range, output_range) = convention.ranges();
     let trunk = trunk::cut(&model.bytes).filter(|_| convention.size.value == Size::Any);
     let trial = |way| Trial::open(model, convention, trunk.as_ref(), input_range, way);
-    let (mut exact, mut half) = (trial(Way::Runtime(Precision::F32))?, trial(half)?);
+    let [exact, half] = ways.map(trial);
+    let (mut exact, mut half) = (exact?, half?);
     Ok(psnr_db(exact.paint()?, half.paint()?, output_range) >= HALF_AGREES_DB)
 }
 
