@@ -11,7 +11,7 @@ use crate::lane::Lane;
 use crate::product::{
     Finish, Group, Packed, WIDE, add, add_pairs, each_group, joined, largest, n_lanes,
 };
-use crate::{Conv, Maps, SIDE, TAPS, Way, share};
+use crate::{Conv, Maps, SIDE, TAPS, Way, grow, share};
 
 /// Pixels that a thread makes at a time, fewer where there is not enough to do for all.
 const N_PIXELS: usize = 4096;
@@ -107,14 +107,18 @@ impl<L: Lane> Way for Direct<L> {
                     let [first, end] = [seen.start, seen.end].map(|y| y.saturating_sub(border));
                     largest(&input.values[first * numbers..end.min(input.height) * numbers])
                 });
-                rows.clear();
-                rows.resize(seen.len() * stride, 0.0);
+                grow(rows, seen.len() * stride);
                 for (y, target) in seen.zip(rows.chunks_exact_mut(stride)) {
                     let row = y.wrapping_sub(border);
                     if row < input.height {
                         let values = &input.values[row * numbers..][..numbers];
-                        let target = &mut target[border * n_in..][..input.width * n_in];
+                        let (left, target) = target.split_at_mut(border * n_in);
+                        let (target, right) = target.split_at_mut(input.width * n_in);
+                        left.fill(0.0);
                         L::keep_row(values, scale, target);
+                        right.fill(0.0);
+                    } else {
+                        target.fill(0.0);
                     }
                 }
                 for (idx, target) in target.chunks_exact_mut(out_stride).enumerate() {

@@ -23,6 +23,8 @@ mod winograd;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use aligned_vec::AVec;
+
 use self::direct::Direct;
 use self::fixed::Fixed;
 use self::lane::{Float, Lane};
@@ -172,6 +174,13 @@ impl Conv {
 /// Whether this processor is faster in fixed point: if it has AVX-512 VNNI.
 pub fn knows_fixed() -> bool {
     fixed::is_known()
+}
+
+/// Makes room for so many numbers.
+fn grow(values: &mut AVec<f32>, len: usize) {
+    if values.len() < len {
+        values.resize(len, 0.0);
+    }
 }
 
 /// Rows of a band if each thread gets one.

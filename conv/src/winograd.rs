@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use crate::lane::Lane;
 use crate::product::{Finish, Group, Packed, add, each_group, largest, load};
-use crate::{Conv, Maps, TAPS, Way, share};
+use crate::{Conv, Maps, TAPS, Way, grow, share};
 
 /// Pixels of a side of a tile's result.
 const STEP: usize = 4;
@@ -133,12 +133,6 @@ impl<L: Lane> Way for Winograd<L> {
                 });
             });
         });
-    }
-}
-
-fn grow(values: &mut AVec<f32>, len: usize) {
-    if values.len() < len {
-        values.resize(len, 0.0);
     }
 }
 

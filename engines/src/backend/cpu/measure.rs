@@ -16,7 +16,7 @@ use crate::convert::Arrangement;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::settings::{Precision, Settings};
-use crate::trunk;
+use crate::trunk::{self, Trunk};
 
 /// Half precision is used where it agrees with f32 at least this well (peak signal to noise).
 const HALF_AGREES_DB: f64 = 40.0;
@@ -132,10 +132,15 @@ fn once<K: Eq + Hash, T: Copy>(
     Ok(found)
 }
 
+/// What is left of a network for pictures of any size without its ends.
+fn trunk_of(model: &Model, convention: &Convention) -> Option<Trunk> {
+    trunk::cut(&model.bytes).filter(|_| convention.size.value == Size::Any)
+}
+
 /// Whether a way in half precision gives the same picture as one in f32.
 fn agree(model: &Model, convention: &Convention, ways: [Way; 2]) -> Result<bool> {
     let (input_range, output_range) = convention.ranges();
-    let trunk = trunk::cut(&model.bytes).filter(|_| convention.size.value == Size::Any);
+    let trunk = trunk_of(model, convention);
     let trial = |way| Trial::open(model, convention, trunk.as_ref(), input_range, way);
     let [exact, half] = ways.map(trial);
     let (mut exact, mut half) = (exact?, half?);
@@ -150,11 +155,10 @@ struct Timed {
 }
 
 impl Timed {
-    fn new(trial: &Trial) -> Self {
-        Self {
-            way: trial.way(),
-            time: f64::INFINITY,
-        }
+    /// Not measured yet.
+    fn new(way: Way) -> Self {
+        let time = f64::INFINITY;
+        Self { way, time }
     }
 }
 
@@ -176,10 +180,7 @@ impl Times {
             such.copied().min_by(|a, b| a.time.total_cmp(&b.time))
         };
         Self {
-            exact: fastest(Precision::F32).unwrap_or(Timed {
-                way: Way::Runtime(Precision::F32),
-                time: f64::INFINITY,
-            }),
+            exact: fastest(Precision::F32).unwrap_or(Timed::new(Way::Runtime(Precision::F32))),
             half: fastest(Precision::Half),
         }
     }
@@ -193,7 +194,7 @@ impl Times {
 /// Finds out what each way in the precision that is asked for takes, each at its fastest, in turns so that what else goes
 /// on counts for all.
 fn times(model: &Model, convention: &Convention, asked: Precision) -> Result<Times> {
-    let trunk = trunk::cut(&model.bytes).filter(|_| convention.size.value == Size::Any);
+    let trunk = trunk_of(model, convention);
     let (input_range, _) = convention.ranges();
     let has_half = probe()?.half.is_some();
     let open = |way| Trial::open(model, convention, trunk.as_ref(), input_range, way);
@@ -218,7 +219,7 @@ fn times(model: &Model, convention: &Convention, asked: Precision) -> Result<Tim
             }
         }
     }
-    let mut timed: Vec<_> = trials.iter().map(Timed::new).collect();
+    let mut timed: Vec<_> = trials.iter().map(|trial| Timed::new(trial.way())).collect();
     let start = Instant::now();
     let mut n = 0;
     while timed.len() > 1 && (n < N_TURNS || start.elapsed() < TIMED) {
