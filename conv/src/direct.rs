@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::lane::Lane;
 use crate::product::{
-    Finish, Group, Packed, WIDE, add, add_pairs, each_group, joined, largest, n_lanes,
+    Finish, Group, Packed, WIDE, add, add_pairs, each_group, joined, known, largest, n_lanes,
 };
 use crate::{Conv, Maps, SIDE, TAPS, Way, grow, share};
 
@@ -20,16 +20,19 @@ thread_local! {
     static ROWS: RefCell<AVec<f32>> = RefCell::new(AVec::new(0));
 }
 
-/// Weights for each row that is made from a place, `[tap rows * 3 * n_in, columns]`.
+/// Weights for each row that is made from a place, `[tap rows * taps of a row * n_in, columns]`.
 ///
 /// Of maps whose pixels stand for 2x2, a place gives two rows of two pixels. Each row sees two rows of pixels, and its
-/// two pixels are the columns: six taps instead of the nine that the definition has for each.
+/// two pixels are the columns: six taps instead of the nine that the definition has for each. Where each pixel has a
+/// vector of columns of its own, this sees the four pixels that it depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Direct<L> {
     kernels: Vec<Packed>,
     /// Numbers that a place gives in a row.
     n_columns: usize,
-    /// Whether there are so few columns that a vector holds them for two lanes of the input.
+    /// Pixels of a row that each vector of columns sees.
+    n_taps: usize,
+    /// Whether a pixel gives so few numbers that a vector holds their columns for two lanes of the input.
     in_pairs: bool,
     lane: PhantomData<L>,
 }
@@ -39,7 +42,8 @@ impl<L: Lane> Direct<L> {
     pub(crate) fn new(weights: &[f32], [n_in, n_out]: [usize; 2], doubled: bool) -> Self {
         let kernel = |row: usize, out: usize| &weights[(out * n_in + row % n_in) * TAPS..][..TAPS];
         let n_columns = if doubled { 2 * n_out } else { n_out };
-        let in_pairs = [n_lanes(), 2 * n_columns] == [WIDE; 2] && n_in.is_multiple_of(2 * L::N);
+        let in_pairs = [n_lanes(), 2 * n_out] == [WIDE; 2] && n_in.is_multiple_of(2 * L::N);
+        let n_taps = if doubled && in_pairs { 2 } else { SIDE };
         let packed = |n_rows: usize, at: &dyn Fn(usize, usize) -> f32| {
             if in_pairs {
                 let pair = |row: usize, column: usize| {
@@ -53,10 +57,13 @@ impl<L: Lane> Direct<L> {
         };
         let kernels = if doubled {
             let of_row = |below: usize| {
-                packed(2 * SIDE * n_in, &|row, column| {
-                    let [y, x] = [row / n_in / SIDE + below, row / n_in % SIDE];
+                packed(2 * n_taps * n_in, &|row, column| {
                     let kernel = kernel(row, column % n_out);
                     let right = column / n_out;
+                    let [y, mut x] = [row / n_in / n_taps + below, row / n_in % n_taps];
+                    if in_pairs {
+                        x += right;
+                    }
                     let taps = kernel.iter().enumerate();
                     // A pixel further on may be the other half of the same pixel.
                     let meets = |tap: usize| {
@@ -76,6 +83,7 @@ impl<L: Lane> Direct<L> {
         Self {
             kernels,
             n_columns,
+            n_taps,
             in_pairs,
             lane: PhantomData,
         }
@@ -88,6 +96,7 @@ impl<L: Lane> Way for Direct<L> {
         let [height, width] = [input.height, input.width].map(|side| side.div_ceil(walk.stride));
         let finish = Finish {
             n_out: self.n_columns,
+            in_order: self.kernels[0].block == self.kernels[0].width,
             ..finish
         };
         let out_stride = width * self.n_columns;
@@ -130,6 +139,7 @@ impl<L: Lane> Way for Direct<L> {
                         dilation: walk.dilation,
                         step: walk.stride * n_in,
                         n_in,
+                        n_taps: self.n_taps,
                         weights,
                         scale,
                         finish,
@@ -159,6 +169,8 @@ struct Row<'a, L> {
     step: usize,
     /// Lanes of a pixel.
     n_in: usize,
+    /// Pixels of a row that each vector of columns sees.
+    n_taps: usize,
     weights: &'a Packed,
     /// What the rows were kept times.
     scale: f32,
@@ -170,23 +182,34 @@ struct Row<'a, L> {
 }
 
 impl<L: Lane> Row<'_, L> {
-    /// Where the places from `first` on see the lanes of taps that follow each other in memory, and how many; and the
-    /// weights of these, of which there are `n_each` for a lane.
+    /// What `add` makes of the places from `first` on: it adds products of lanes that follow each other in memory (those
+    /// of the first place and all after them, lanes from one place to the next, how many of each) with their weights (of
+    /// which there are `n_each` for a lane) to sums.
     #[inline(always)]
-    fn runs<'b>(
+    fn sums<T>(
         &self,
         first: usize,
-        block: &'b [f32],
-        n_each: usize,
-    ) -> impl Iterator<Item = ((&[f32], usize, usize), &'b [f32])> {
-        let n_taps = if self.dilation == 1 { SIDE } else { 1 };
-        let n = n_taps * self.n_in;
-        let runs = block.chunks_exact(n * n_each).enumerate();
-        runs.map(move |(run, weights)| {
-            let [y, x] = [run * n_taps / SIDE, run * n_taps % SIDE];
-            let start = self.dilation * (y * self.stride + x * self.n_in) + first * self.step;
-            ((&self.rows[start..], self.step, n), weights)
-        })
+        (block, n_each): (&[f32], usize),
+        mut sums: T,
+        add: impl Fn((&[f32], usize, usize), &[f32], T) -> T,
+    ) -> T {
+        let n_taps = if self.dilation == 1 { self.n_taps } else { 1 };
+        let (step, n) = (self.step, n_taps * self.n_in);
+        for (run, weights) in block.chunks_exact(n * n_each).enumerate() {
+            let [y, x] = match self.dilation {
+                1 => [run, 0],
+                _ => [run / SIDE, run % SIDE],
+            };
+            let start = self.dilation * (y * self.stride + x * self.n_in) + first * step;
+            let rows = &self.rows[start..];
+            // So places are found from one register, and checked at once.
+            sums = known(
+                step,
+                #[inline(always)]
+                |step| add((rows, step, n), weights, sums),
+            );
+        }
+        sums
     }
 
     /// Where a place starts in the whole output, and where this row does.
@@ -214,10 +237,14 @@ impl<L: Lane> Group for Row<'_, L> {
         column: usize,
         block: &[f32],
     ) {
-        let mut sums = [[simd.splat_f32s(0.0); V]; R];
-        for (rows, weights) in self.runs(first, block, self.weights.block) {
-            sums = add::<L, S, R, V>(simd, rows, weights, sums);
-        }
+        let zeros = [[simd.splat_f32s(0.0); V]; R];
+        let sums = self.sums(
+            first,
+            (block, self.weights.block),
+            zeros,
+            #[inline(always)]
+            |rows, weights, sums| add::<L, S, R, V>(simd, rows, weights, sums),
+        );
         for r in 0..R {
             for v in 0..V {
                 let channel = column + v * S::F32_LANES;
@@ -246,20 +273,30 @@ impl<L: Lane> Group for InPairs<'_, L> {
         block: &[f32],
     ) {
         let row = &mut self.0;
-        let mut sums = [simd.splat_f32s(0.0); R];
-        for (rows, weights) in row.runs(first, block, row.weights.block / 2) {
-            sums = add_pairs::<L, S, R>(simd, rows, weights, sums);
-        }
+        let n_each = row.weights.block / 2;
+        let zeros = [[simd.splat_f32s(0.0); V]; R];
+        let mut sums = row.sums(
+            first,
+            (block, n_each),
+            zeros,
+            #[inline(always)]
+            |rows, weights, sums| add_pairs::<L, S, R, V>(simd, rows, weights, sums),
+        );
         for sums in &mut sums {
-            *sums = row.numbers(simd, *sums, 0);
+            for (v, sums) in sums.iter_mut().enumerate() {
+                *sums = row.numbers(simd, *sums, v * S::F32_LANES);
+            }
         }
-        // Two places fill a vector.
-        for r in (0..R).step_by(2) {
-            let n = (R - r).min(2);
-            let sum = joined(simd, sums[r], sums[r + n - 1]);
-            let at = row.at(first + r);
+        // Two sums fill a vector.
+        let n_half = row.finish.n_out / V;
+        for half in 0..(R * V).div_ceil(2) {
+            let [one, other] = [2 * half, (2 * half + 1).min(R * V - 1)];
+            let n = other - one + 1;
+            let sum = joined(simd, sums[one / V][one % V], sums[other / V][other % V]);
+            let (place, start) = row.at(first);
+            let at = (place + one * n_half, start);
             row.finish
-                .store_some(simd, sum, at, 0..n * row.finish.n_out, row.target);
+                .store_some(simd, sum, at, 0..n * n_half, row.target);
         }
     }
 }

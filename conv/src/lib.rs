@@ -166,6 +166,7 @@ impl Conv {
             bias: &bias,
             then,
             n_out: self.n_out,
+            in_order: false,
         };
         self.way.run(self, input, finish, output);
     }

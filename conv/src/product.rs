@@ -185,6 +185,21 @@ fn each_row<S: Simd, const R: usize, const V: usize>(
     }
 }
 
+/// Does work with a number, which the compiler knows where it is one of many networks'.
+#[inline(always)]
+pub(crate) fn known<T>(n: usize, work: impl FnOnce(usize) -> T) -> T {
+    match n {
+        4 => work(4),
+        6 => work(6),
+        8 => work(8),
+        12 => work(12),
+        16 => work(16),
+        32 => work(32),
+        64 => work(64),
+        n => work(n),
+    }
+}
+
 /// Adds products of `R` rows of `n` lanes, which start `step` apart, with a block `[n, V vectors]` to sums.
 #[inline(always)]
 pub(crate) fn add<L: Lane, S: Simd, const R: usize, const V: usize>(
@@ -193,15 +208,12 @@ pub(crate) fn add<L: Lane, S: Simd, const R: usize, const V: usize>(
     block: &[f32],
     mut sums: [[S::f32s; V]; R],
 ) -> [[S::f32s; V]; R] {
-    // Slices of one length: what is checked once need not be for every number.
-    let mut each = [&[][..]; R];
-    for r in 0..R {
-        each[r] = &rows[r * step..][..n];
-    }
+    let last = (R - 1) * step;
     let (vectors, _) = S::as_simd_f32s(block);
-    for (i, weights) in (0..n).zip(vectors.chunks_exact(V)) {
+    let lanes = rows[..last + n].windows(last + 1);
+    for (lanes, weights) in lanes.zip(vectors.chunks_exact(V)) {
         for r in 0..R {
-            let value = simd.splat_f32s(each[r][i]);
+            let value = simd.splat_f32s(lanes[r * step]);
             for v in 0..V {
                 sums[r][v] = L::multiply_add(simd, value, weights[v], sums[r][v]);
             }
@@ -210,27 +222,27 @@ pub(crate) fn add<L: Lane, S: Simd, const R: usize, const V: usize>(
     sums
 }
 
-/// Adds products of pairs of lanes of `R` rows with weights `[n / 2, lanes]`: those of the first lane of a pair in even
-/// lanes, those of the second in odd ones.
+/// Adds products of pairs of lanes of `R` rows with a block `[n / 2, V vectors]` to sums: those of the first lane of a
+/// pair in even lanes, those of the second in odd ones. Each vector of a row sees lanes `step` further on.
 #[inline(always)]
-pub(crate) fn add_pairs<L: Lane, S: Simd, const R: usize>(
+pub(crate) fn add_pairs<L: Lane, S: Simd, const R: usize, const V: usize>(
     simd: S,
     (rows, step, n): (&[f32], usize, usize),
     block: &[f32],
-    mut sums: [S::f32s; R],
-) -> [S::f32s; R] {
-    let mut each = [&[][..]; R];
-    for r in 0..R {
-        let (pairs, _) = rows[r * step..][..n].as_chunks::<2>();
-        each[r] = &pairs[..n / 2];
-    }
+    mut sums: [[S::f32s; V]; R],
+) -> [[S::f32s; V]; R] {
+    let last = (R + V - 2) * step;
+    let (pairs, _) = rows[..last + n].as_chunks::<2>();
     let (vectors, _) = S::as_simd_f32s(block);
-    for (i, weights) in (0..n / 2).zip(vectors) {
+    for (pairs, weights) in pairs.windows(last / 2 + 1).zip(vectors.chunks_exact(V)) {
         for r in 0..R {
-            // As one number of 64 bits, which is loaded into all lanes at once.
-            let [first, second] = each[r][i].map(|value| u64::from(value.to_bits()));
-            let pair = simd.splat_f64s(f64::from_bits(second << 32 | first));
-            sums[r] = L::multiply_add(simd, bytemuck::cast(pair), *weights, sums[r]);
+            for v in 0..V {
+                // As one number of 64 bits, which is loaded into all lanes at once.
+                let [first, second] =
+                    pairs[(r + v) * step / 2].map(|value| u64::from(value.to_bits()));
+                let pair = simd.splat_f64s(f64::from_bits(second << 32 | first));
+                sums[r][v] = L::multiply_add(simd, bytemuck::cast(pair), weights[v], sums[r][v]);
+            }
         }
     }
     sums
@@ -284,6 +296,9 @@ pub(crate) struct Finish<'a> {
     pub bias: &'a [f32],
     pub then: Then<'a>,
     pub n_out: usize,
+    /// Whether pixels are written from left to right, each as a whole: what one leaves beyond its channels, the next
+    /// overwrites.
+    pub in_order: bool,
 }
 
 impl Finish<'_> {
@@ -326,11 +341,11 @@ impl Finish<'_> {
         if self.then.relu {
             value = simd.max_f32s(value, simd.splat_f32s(0.0));
         }
-        let target = &mut target[at + start - first..][..n];
-        if n == lanes {
-            S::as_mut_simd_f32s(target).0[0] = value;
+        let target = &mut target[at + start - first..];
+        if n == lanes || self.in_order && lanes <= target.len() {
+            S::as_mut_simd_f32s(&mut target[..lanes]).0[0] = value;
         } else {
-            simd.partial_store_f32s(target, value);
+            simd.partial_store_f32s(&mut target[..n], value);
         }
     }
 }

@@ -16,7 +16,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::lane::Lane;
-use crate::product::{Finish, Group, Packed, add, each_group, largest, load};
+use crate::product::{Finish, Group, Packed, WIDE, add, each_group, known, largest, load};
 use crate::{Conv, Maps, TAPS, Way, grow, share};
 
 /// Pixels of a side of a tile's result.
@@ -34,8 +34,6 @@ const N_TILES: usize = 40;
 const GAP: usize = 16;
 /// What a number of `B' d` is at most, for each row of `B'`, where those of `d` are at most 1.
 const GAINS: [f32; TILE] = [10.0, 10.0, 10.0, 6.0, 6.0, 10.0];
-/// Channels for which products have code of their own: of so few, bounds take as long as numbers.
-const FEW: usize = 16;
 
 thread_local! {
     /// Tiles, products, and zeros.
@@ -87,9 +85,9 @@ impl<L: Lane> Way for Winograd<L> {
             };
             let n_tiles = grid.n_rows * n_across;
             TILES.with_borrow_mut(|[tiles, products, zeros]| {
-                let (to_tiles, to_products) = (n_tiles * n_in + GAP, n_tiles * wide + GAP);
+                let (to_tiles, of_tile) = (n_tiles * n_in + GAP, PLACES * wide);
                 grow(tiles, PLACES * to_tiles);
-                grow(products, PLACES * to_products);
+                grow(products, n_tiles * of_tile);
                 grow(zeros, input.width * conv.n_in);
                 let arch = Arch::new();
                 let scale = L::scale(|| largest(grid.sees(n_rows_here, conv, input)));
@@ -106,8 +104,7 @@ impl<L: Lane> Way for Winograd<L> {
                     lane: PhantomData,
                 });
                 let places = self.places.iter().zip(tiles.chunks_exact(to_tiles));
-                let places = places.zip(products.chunks_exact_mut(to_products));
-                for (place, ((weights, tiles), products)) in places.enumerate() {
+                for (place, (weights, tiles)) in places.enumerate() {
                     if conv.walk.doubled && (place / TILE == EMPTY || place % TILE == EMPTY) {
                         continue;
                     }
@@ -116,15 +113,16 @@ impl<L: Lane> Way for Winograd<L> {
                         n_in,
                         weights,
                         scale: scales[place],
-                        products: &mut products[..n_tiles * wide],
+                        products: &mut products[..n_tiles * of_tile],
+                        of_tile,
+                        place,
                         lane: PhantomData,
                     };
                     each_group(n_tiles, weights, multiply);
                 }
                 arch.dispatch(Leave {
                     products,
-                    step: to_products,
-                    wide,
+                    of_tile,
                     grid,
                     doubled: conv.walk.doubled,
                     finish,
@@ -353,8 +351,11 @@ struct Multiply<'a, L> {
     weights: &'a Packed,
     /// What the tiles were kept times.
     scale: f32,
-    /// `[tiles, columns]`.
+    /// `[tiles, columns / 16, 36, 16]`.
     products: &'a mut [f32],
+    /// Products of a tile.
+    of_tile: usize,
+    place: usize,
     lane: PhantomData<L>,
 }
 
@@ -372,18 +373,19 @@ impl<L: Lane> Group for Multiply<'_, L> {
     ) {
         let (n, zeros) = (self.n_in, [[simd.splat_f32s(0.0); V]; R]);
         let rows = &self.tiles[first * n..][..R * n];
-        let sums = match n {
-            // The same, with a length that the compiler knows.
-            FEW => add::<L, S, R, V>(simd, (rows, FEW, FEW), block, zeros),
-            n => add::<L, S, R, V>(simd, (rows, n, n), block, zeros),
-        };
+        // So rows are found from one register.
+        let sums = known(
+            n,
+            #[inline(always)]
+            |n| add::<L, S, R, V>(simd, (rows, n, n), block, zeros),
+        );
         for r in 0..R {
-            let target = &mut self.products[(first + r) * self.weights.width + column..];
-            let (target, _) = S::as_mut_simd_f32s(target);
+            let tile = &mut self.products[(first + r) * self.of_tile..][..self.of_tile];
             for v in 0..V {
                 let column = column + v * S::F32_LANES;
-                let scale = self.scale;
-                target[v] = (self.weights).numbers::<L, S>(simd, sums[r][v], scale, column);
+                let at = PLACES * (column - column % WIDE) + self.place * WIDE + column % WIDE;
+                let target = S::as_mut_simd_f32s(&mut tile[at..at + S::F32_LANES]).0;
+                target[0] = (self.weights).numbers::<L, S>(simd, sums[r][v], self.scale, column);
             }
         }
     }
@@ -391,11 +393,10 @@ impl<L: Lane> Group for Multiply<'_, L> {
 
 /// Transforms products back into pixels: `A' m A`.
 struct Leave<'a> {
-    /// `[36, tiles, wide]`.
+    /// `[tiles, columns / 16, 36, 16]`.
     products: &'a [f32],
-    /// Numbers from one place to the next.
-    step: usize,
-    wide: usize,
+    /// Products of a tile.
+    of_tile: usize,
     grid: Grid,
     doubled: bool,
     finish: Finish<'a>,
@@ -419,8 +420,7 @@ impl WithSimd for Leave<'_> {
 
 impl Leave<'_> {
     #[inline(always)]
-    #[expect(clippy::needless_range_loop, reason = "indices of registers")]
-    fn tiles<S: Simd, const DOUBLED: bool>(self, simd: S) {
+    fn tiles<S: Simd, const DOUBLED: bool>(mut self, simd: S) {
         let Grid {
             top,
             apart,
@@ -436,36 +436,67 @@ impl Leave<'_> {
             for across in 0..n_across {
                 let x_first = left + across * self.grid.step();
                 let n_right = fits(x_first, width);
-                let products = &self.products[(idx * n_across + across) * self.wide..];
+                let tile = &self.products[(idx * n_across + across) * self.of_tile..];
                 for channel in (0..n).step_by(S::F32_LANES) {
-                    let products = &products[channel..];
+                    let at = PLACES * (channel - channel % WIDE) + channel % WIDE;
+                    let products = &tile[at..][..(PLACES - 1) * WIDE + S::F32_LANES];
                     let turned = [
-                        column_out::<S, DOUBLED, 0>(simd, products, self.step),
-                        column_out::<S, DOUBLED, 1>(simd, products, self.step),
-                        column_out::<S, DOUBLED, 2>(simd, products, self.step),
-                        column_out::<S, DOUBLED, 3>(simd, products, self.step),
-                        column_out::<S, DOUBLED, 4>(simd, products, self.step),
-                        column_out::<S, DOUBLED, 5>(simd, products, self.step),
+                        column_out::<S, DOUBLED, 0>(simd, products),
+                        column_out::<S, DOUBLED, 1>(simd, products),
+                        column_out::<S, DOUBLED, 2>(simd, products),
+                        column_out::<S, DOUBLED, 3>(simd, products),
+                        column_out::<S, DOUBLED, 4>(simd, products),
+                        column_out::<S, DOUBLED, 5>(simd, products),
                     ];
-                    // Bounds that are known keep vectors in registers.
-                    for y in 0..STEP {
-                        if y >= n_down {
-                            break;
-                        }
-                        let [a, b, c, d, e, f] = &turned;
-                        let row = leave(simd, [a[y], b[y], c[y], d[y], e[y], f[y]]);
-                        let start = (y_first + y * apart) * width + x_first;
-                        for x in 0..STEP {
-                            if x < n_right {
-                                let place = ((start + x * apart) * n, top * width * n);
-                                self.finish.store(simd, row[x], place, channel, self.target);
-                            }
-                        }
-                    }
+                    let part = Part {
+                        y_first,
+                        n_down,
+                        x_first,
+                        n_right,
+                        channel,
+                    };
+                    self.row_out::<S, 0>(simd, &turned, &part);
+                    self.row_out::<S, 1>(simd, &turned, &part);
+                    self.row_out::<S, 2>(simd, &turned, &part);
+                    self.row_out::<S, 3>(simd, &turned, &part);
                 }
             }
         }
     }
+
+    /// The rest of `A' m A`, from its columns: a row of pixels.
+    #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "indices of registers")]
+    fn row_out<S: Simd, const Y: usize>(
+        &mut self,
+        simd: S,
+        columns: &[[S::f32s; STEP]; TILE],
+        part: &Part,
+    ) {
+        if Y >= part.n_down {
+            return;
+        }
+        let [a, b, c, d, e, f] = columns;
+        let row = leave(simd, [a[Y], b[Y], c[Y], d[Y], e[Y], f[Y]]);
+        let (n, apart) = (self.finish.n_out, self.grid.apart);
+        let start = (part.y_first + Y * apart) * self.width + part.x_first;
+        for x in 0..STEP {
+            // Bounds that are known keep vectors in registers.
+            if x < part.n_right {
+                let place = ((start + x * apart) * n, self.grid.top * self.width * n);
+                (self.finish).store(simd, row[x], place, part.channel, self.target);
+            }
+        }
+    }
+}
+
+/// A tile's result, as far as it lies in the picture, and the first channel of a vector.
+struct Part {
+    y_first: usize,
+    n_down: usize,
+    x_first: usize,
+    n_right: usize,
+    channel: usize,
 }
 
 /// `A' m` of a column of a tile.
@@ -473,12 +504,11 @@ impl Leave<'_> {
 fn column_out<S: Simd, const DOUBLED: bool, const X: usize>(
     simd: S,
     products: &[f32],
-    step: usize,
 ) -> [S::f32s; STEP] {
     let mut places = [simd.splat_f32s(0.0); TILE];
     for (y, place) in places.iter_mut().enumerate() {
         if !DOUBLED || (X != EMPTY && y != EMPTY) {
-            *place = load(simd, &products[(y * TILE + X) * step..][..S::F32_LANES]);
+            *place = load(simd, &products[(y * TILE + X) * WIDE..][..S::F32_LANES]);
         }
     }
     leave(simd, places)
