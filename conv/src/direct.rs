@@ -9,9 +9,10 @@ use rayon::prelude::*;
 
 use crate::lane::Lane;
 use crate::product::{
-    Finish, Group, Packed, WIDE, add, add_pairs, each_group, joined, known, largest, n_lanes,
+    Finish, Group, Packed, Sizes, WIDE, add, add_pairs, each_group, joined, known, n_lanes,
 };
-use crate::{Conv, Maps, SIDE, TAPS, Way, grow, share};
+use crate::rows::{Rows, RowsMut};
+use crate::{Conv, SIDE, TAPS, Way, grow};
 
 /// Pixels that a thread makes at a time, fewer where there is not enough to do for all.
 const N_PIXELS: usize = 4096;
@@ -91,47 +92,50 @@ impl<L: Lane> Direct<L> {
 }
 
 impl<L: Lane> Way for Direct<L> {
-    fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]) {
+    fn run(&self, conv: &Conv, input: Rows<'_>, finish: Finish<'_>, output: RowsMut<'_>) {
         let (walk, n_in) = (conv.walk, conv.n_in / L::N);
-        let [height, width] = [input.height, input.width].map(|side| side.div_ceil(walk.stride));
+        let width = input.width.div_ceil(walk.stride);
         let finish = Finish {
             n_out: self.n_columns,
             in_order: self.kernels[0].block == self.kernels[0].width,
             ..finish
         };
         let out_stride = width * self.n_columns;
-        let of_place = self.kernels.len() * out_stride;
+        let n_below = self.kernels.len();
         let border = walk.dilation;
         let stride = (input.width + 2 * border) * n_in;
-        let n_rows = N_PIXELS.div_ceil(width).min(share(height));
-        let bands = output.par_chunks_mut(n_rows * of_place).enumerate();
-        bands.for_each(|(band, target)| {
-            let top = band * n_rows;
-            let n_rows = target.len() / of_place;
+        let n_rows = N_PIXELS
+            .div_ceil(width)
+            .min(output.share().div_ceil(n_below));
+        let (first, min_bands) = (output.top / n_below, output.min_bands());
+        let bands = output.values.par_chunks_mut(n_rows * n_below * out_stride);
+        let bands = bands.zip(output.peaks.par_chunks_mut(n_rows * n_below));
+        let bands = bands.with_min_len(min_bands).enumerate();
+        bands.for_each(|(band, (target, peaks))| {
+            let top = first + band * n_rows;
+            let n_rows = peaks.len() / n_below;
             ROWS.with_borrow_mut(|rows| {
                 // The rows that the band sees, with zeros round them.
                 let seen = top * walk.stride..(top + n_rows - 1) * walk.stride + 2 * border + 1;
-                let numbers = input.width * conv.n_in;
                 let scale = L::scale(|| {
                     let [first, end] = [seen.start, seen.end].map(|y| y.saturating_sub(border));
-                    largest(&input.values[first * numbers..end.min(input.height) * numbers])
+                    input.largest(first..end)
                 });
                 grow(rows, seen.len() * stride);
                 for (y, target) in seen.zip(rows.chunks_exact_mut(stride)) {
-                    let row = y.wrapping_sub(border);
-                    if row < input.height {
-                        let values = &input.values[row * numbers..][..numbers];
-                        let (left, target) = target.split_at_mut(border * n_in);
-                        let (target, right) = target.split_at_mut(input.width * n_in);
-                        left.fill(0.0);
-                        L::keep_row(values, scale, target);
-                        right.fill(0.0);
-                    } else {
+                    let Some(values) = input.get(y.wrapping_sub(border)) else {
                         target.fill(0.0);
-                    }
+                        continue;
+                    };
+                    let (left, target) = target.split_at_mut(border * n_in);
+                    let (target, right) = target.split_at_mut(input.width * n_in);
+                    left.fill(0.0);
+                    L::keep_row(values, scale, target);
+                    right.fill(0.0);
                 }
+                let mut sizes = [0.0; WIDE];
                 for (idx, target) in target.chunks_exact_mut(out_stride).enumerate() {
-                    let [y, below] = [idx / self.kernels.len(), idx % self.kernels.len()];
+                    let [y, below] = [idx / n_below, idx % n_below];
                     let weights = &self.kernels[below];
                     let row = Row {
                         rows: &rows[(y * walk.stride + below) * stride..],
@@ -143,8 +147,9 @@ impl<L: Lane> Way for Direct<L> {
                         weights,
                         scale,
                         finish,
-                        at: top * of_place + idx * out_stride,
+                        at: (top * n_below + idx) * out_stride,
                         target,
+                        sizes: &mut sizes,
                         lane: PhantomData::<L>,
                     };
                     if self.in_pairs {
@@ -153,6 +158,7 @@ impl<L: Lane> Way for Direct<L> {
                         each_group(width, weights, row);
                     }
                 }
+                peaks.fill(sizes.into_iter().fold(0.0, f32::max));
             });
         });
     }
@@ -178,6 +184,8 @@ struct Row<'a, L> {
     /// Where in the whole output it starts.
     at: usize,
     target: &'a mut [f32],
+    /// The largest sizes of what was written.
+    sizes: &'a mut [f32; WIDE],
     lane: PhantomData<L>,
 }
 
@@ -245,16 +253,21 @@ impl<L: Lane> Group for Row<'_, L> {
             #[inline(always)]
             |rows, weights, sums| add::<L, S, R, V>(simd, rows, weights, sums),
         );
+        let mut sizes = Sizes::<L, S>::load(simd, self.sizes);
         for r in 0..R {
             for v in 0..V {
                 let channel = column + v * S::F32_LANES;
                 if channel < self.finish.n_out {
                     let at = self.at(first + r);
                     let value = self.numbers(simd, sums[r][v], channel);
-                    self.finish.store(simd, value, at, channel, self.target);
+                    sizes.see(
+                        simd,
+                        self.finish.store(simd, value, at, channel, self.target),
+                    );
                 }
             }
         }
+        sizes.store(self.sizes);
     }
 }
 
@@ -287,6 +300,7 @@ impl<L: Lane> Group for InPairs<'_, L> {
                 *sums = row.numbers(simd, *sums, v * S::F32_LANES);
             }
         }
+        let mut sizes = Sizes::<L, S>::load(simd, row.sizes);
         // Two sums fill a vector.
         let n_half = row.finish.n_out / V;
         for half in 0..(R * V).div_ceil(2) {
@@ -295,8 +309,12 @@ impl<L: Lane> Group for InPairs<'_, L> {
             let sum = joined(simd, sums[one / V][one % V], sums[other / V][other % V]);
             let (place, start) = row.at(first);
             let at = (place + one * n_half, start);
-            row.finish
-                .store_some(simd, sum, at, 0..n * n_half, row.target);
+            let finish = row.finish;
+            sizes.see(
+                simd,
+                finish.store_some(simd, sum, at, 0..n * n_half, row.target),
+            );
         }
+        sizes.store(row.sizes);
     }
 }

@@ -16,19 +16,24 @@ mod fixed {
         false
     }
 }
+mod chain;
 mod lane;
 mod product;
+mod rows;
 mod winograd;
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use aligned_vec::AVec;
 
+pub use self::chain::run_both;
 use self::direct::Direct;
 use self::fixed::Fixed;
 use self::lane::{Float, Lane};
 use self::product::Finish;
+use self::rows::{Rows, RowsMut};
 use self::winograd::Winograd;
 
 /// Pixels of a side of a kernel.
@@ -45,6 +50,17 @@ pub struct Maps<'a> {
     pub height: usize,
     /// Pixels from left to right.
     pub width: usize,
+    /// For each row, the largest size of its numbers, or more. Where nobody knows, fixed point looks for it.
+    pub peaks: Option<&'a [f32]>,
+}
+
+/// Feature maps that are written.
+#[derive(Debug)]
+pub struct MapsMut<'a> {
+    /// `[height, width, channels]`.
+    pub values: &'a mut [f32],
+    /// For each row, what [`Maps::peaks`] says. Fixed point finds out on the way; f32 leaves it as it is.
+    pub peaks: &'a mut [f32],
 }
 
 /// How a kernel of 3x3 walks over maps. Round them are as many zeros as keep their size where every pixel is visited.
@@ -71,6 +87,14 @@ impl Walk {
         let size = |side: usize| (side << u32::from(self.doubled)).div_ceil(self.stride);
         [size(height), size(width)]
     }
+
+    /// The rows that some rows of the output see, of `height`.
+    fn sees(self, rows: Range<usize>, height: usize) -> Range<usize> {
+        let halving = u32::from(self.doubled);
+        let start = (rows.start * self.stride).saturating_sub(self.dilation) >> halving;
+        let last = ((rows.end - 1) * self.stride + self.dilation) >> halving;
+        start..(last + 1).min(height)
+    }
 }
 
 /// What follows a convolution in the same pass, in this order.
@@ -90,12 +114,15 @@ pub struct Conv {
     walk: Walk,
     n_in: usize,
     n_out: usize,
+    /// Whether products are made in fixed point.
+    is_fixed: bool,
     way: Arc<dyn Way>,
 }
 
 /// How a convolution is done.
 trait Way: Debug + Send + Sync {
-    fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]);
+    /// Makes the rows of the output that there is room for.
+    fn run(&self, conv: &Conv, input: Rows<'_>, finish: Finish<'_>, output: RowsMut<'_>);
 }
 
 impl Conv {
@@ -142,33 +169,59 @@ impl Conv {
             walk,
             n_in,
             n_out,
+            is_fixed: L::N > 1,
             way,
         })
     }
 
-    /// Convolves, into `[height, width, n_out]` of the size that [`Walk::size`] says.
+    /// Convolves, into maps of `n_out` channels and the size that [`Walk::size`] says.
     ///
     /// # Panics
     /// If a slice has another length.
-    pub fn run(&self, input: Maps<'_>, then: Then<'_>, output: &mut [f32]) {
-        let [height, width] = self.walk.size([input.height, input.width]);
-        assert_eq!(input.values.len(), input.height * input.width * self.n_in);
-        assert_eq!(output.len(), height * width * self.n_out);
-        assert!(then.bias.is_none_or(|bias| bias.len() == self.n_out));
-        assert!(then.add.is_none_or(|add| add.len() == output.len()));
-        if output.is_empty() {
+    pub fn run(&self, input: Maps<'_>, then: Then<'_>, output: MapsMut<'_>) {
+        let size = self.walk.size([input.height, input.width]);
+        self.check_input(input);
+        self.check_output(then, size, &output);
+        if output.values.is_empty() {
             return;
         }
+        let bias = self.bias(then);
+        let output = RowsMut {
+            values: output.values,
+            peaks: output.peaks,
+            top: 0,
+            is_shared: true,
+        };
+        let finish = self.finish(then, &bias);
+        self.way.run(self, Rows::all(input), finish, output);
+    }
+
+    fn check_input(&self, input: Maps<'_>) {
+        assert_eq!(input.values.len(), input.height * input.width * self.n_in);
+        assert!(input.peaks.is_none_or(|peaks| peaks.len() == input.height));
+    }
+
+    fn check_output(&self, then: Then<'_>, [height, width]: [usize; 2], output: &MapsMut<'_>) {
+        let n = height * width * self.n_out;
+        assert_eq!([output.values.len(), output.peaks.len()], [n, height]);
+        assert!(then.bias.is_none_or(|bias| bias.len() == self.n_out));
+        assert!(then.add.is_none_or(|add| add.len() == n));
+    }
+
+    /// What is added to each channel, over and over for as many columns as packed weights have.
+    fn bias(&self, then: Then<'_>) -> Vec<f32> {
         let none = vec![0.0; self.n_out];
         let bias = then.bias.unwrap_or(&none).iter().copied();
-        let bias: Vec<f32> = bias.cycle().take(product::wide(2 * self.n_out)).collect();
-        let finish = Finish {
-            bias: &bias,
+        bias.cycle().take(product::wide(2 * self.n_out)).collect()
+    }
+
+    fn finish<'a>(&self, then: Then<'a>, bias: &'a [f32]) -> Finish<'a> {
+        Finish {
+            bias,
             then,
             n_out: self.n_out,
             in_order: false,
-        };
-        self.way.run(self, input, finish, output);
+        }
     }
 }
 
@@ -182,11 +235,6 @@ fn grow(values: &mut AVec<f32>, len: usize) {
     if values.len() < len {
         values.resize(len, 0.0);
     }
-}
-
-/// Rows of a band if each thread gets one.
-fn share(n_rows: usize) -> usize {
-    n_rows.div_ceil(rayon::current_num_threads())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Products of matrices: rows of numbers, each by the same weights.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use aligned_vec::AVec;
@@ -303,7 +304,7 @@ pub(crate) struct Finish<'a> {
 
 impl Finish<'_> {
     /// Writes a vector of the channels from `channel` on of the pixel that starts at `at` in the whole output and at
-    /// `at - first` in this part of it. Channels that there are not are left out.
+    /// `at - first` in this part of it, and gives what is written. Channels that there are not are left out.
     #[inline(always)]
     pub(crate) fn store<S: Simd>(
         &self,
@@ -312,9 +313,9 @@ impl Finish<'_> {
         (at, first): (usize, usize),
         channel: usize,
         target: &mut [f32],
-    ) {
+    ) -> S::f32s {
         let n = S::F32_LANES.min(self.n_out - channel);
-        self.store_some(simd, value, (at, first), channel..channel + n, target);
+        self.store_some(simd, value, (at, first), channel..channel + n, target)
     }
 
     /// The same of those channels, of which there is at most a vector. What is beyond a pixel's is the next pixel's.
@@ -326,7 +327,7 @@ impl Finish<'_> {
         (at, first): (usize, usize),
         channels: Range<usize>,
         target: &mut [f32],
-    ) {
+    ) -> S::f32s {
         let (start, n, lanes) = (channels.start, channels.len(), S::F32_LANES);
         let mut value = simd.add_f32s(value, load(simd, &self.bias[start..start + lanes]));
         if let Some(add) = self.then.add {
@@ -347,6 +348,29 @@ impl Finish<'_> {
         } else {
             simd.partial_store_f32s(&mut target[..n], value);
         }
+        value
+    }
+}
+
+/// The largest sizes of the numbers of each lane that were seen. Where lanes hold one number nobody asks for them.
+pub(crate) struct Sizes<L, S: Simd>(S::f32s, PhantomData<L>);
+
+impl<L: Lane, S: Simd> Sizes<L, S> {
+    #[inline(always)]
+    pub(crate) fn load(simd: S, sizes: &[f32; WIDE]) -> Self {
+        Self(load(simd, sizes), PhantomData)
+    }
+
+    #[inline(always)]
+    pub(crate) fn see(&mut self, simd: S, values: S::f32s) {
+        if L::N > 1 {
+            self.0 = simd.max_f32s(self.0, simd.abs_f32s(values));
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn store(self, sizes: &mut [f32; WIDE]) {
+        S::as_mut_simd_f32s(sizes).0[0] = self.0;
     }
 }
 

@@ -44,6 +44,47 @@ fn defined(
     output
 }
 
+/// Maps of no known peaks.
+fn maps(values: &[f32], [height, width]: [usize; 2]) -> Maps<'_> {
+    Maps {
+        values,
+        height,
+        width,
+        peaks: None,
+    }
+}
+
+/// What comes of maps, and its peaks.
+fn run(conv: &Conv, input: Maps<'_>, then: Then<'_>) -> [Vec<f32>; 2] {
+    let [height, width] = conv.walk.size([input.height, input.width]);
+    filled(height, height * width * conv.n_out, |output| {
+        conv.run(input, then, output);
+    })
+}
+
+/// Maps of so many rows and numbers as they are written, and their peaks.
+fn filled(n_rows: usize, n: usize, write: impl FnOnce(MapsMut<'_>)) -> [Vec<f32>; 2] {
+    let (mut values, mut peaks) = (vec![f32::NAN; n], vec![f32::NAN; n_rows]);
+    write(MapsMut {
+        values: &mut values,
+        peaks: &mut peaks,
+    });
+    [values, peaks]
+}
+
+/// The part that numbers are off by (root mean square of both).
+fn off(found: &[f32], wanted: &[f32]) -> f32 {
+    let squares =
+        |values: &mut dyn Iterator<Item = f32>| values.map(|value| value.powi(2)).sum::<f32>();
+    let errors = squares(
+        &mut found
+            .iter()
+            .zip(wanted)
+            .map(|(found, wanted)| found - wanted),
+    );
+    (errors / squares(&mut wanted.iter().copied())).sqrt()
+}
+
 /// What fixed point is off by at most, as part of what there is (root mean square of both).
 const FIXED: f32 = 0.004;
 
@@ -91,11 +132,7 @@ fn convolutions_are_what_they_are_by_definition() {
             assert_eq!(fixed.is_some(), is_known, "{channels:?}");
             for [height, width] in sizes {
                 let values = noise(height * width * n_in, 2);
-                let input = Maps {
-                    values: &values,
-                    height,
-                    width,
-                };
+                let input = maps(&values, [height, width]);
                 let [out_height, out_width] = walk.size([height, width]);
                 let n = out_height * out_width * n_out;
                 let (bias, add) = (noise(n_out, 3), noise(n, 4));
@@ -114,22 +151,20 @@ fn convolutions_are_what_they_are_by_definition() {
                 ] {
                     let wanted = defined(&weights, channels, walk, input, then);
                     let case = format!("{walk:?} {channels:?} {height}x{width}");
-                    let run = |conv: &Conv| {
-                        let mut output = vec![f32::NAN; n];
-                        conv.run(input, then, &mut output);
-                        output
-                    };
-                    for (found, wanted) in run(&conv).iter().zip(&wanted) {
+                    for (found, wanted) in run(&conv, input, then)[0].iter().zip(&wanted) {
                         let error = (found - wanted).abs();
                         assert!(error < 2e-4, "{case}: {found} for {wanted}");
                     }
                     if let Some(fixed) = &fixed {
-                        let pairs = run(fixed).into_iter().zip(&wanted);
-                        let energy: f32 = wanted.iter().map(|wanted| wanted.powi(2)).sum();
-                        let error: f32 =
-                            pairs.map(|(found, wanted)| (found - wanted).powi(2)).sum();
-                        let share = (error / energy).sqrt();
+                        let [found, peaks] = run(fixed, input, then);
+                        let share = off(&found, &wanted);
                         assert!(share < FIXED, "{case}: {share}");
+                        let largest = |row: &[f32]| row.iter().fold(0.0, |a, b| b.abs().max(a));
+                        let rows = found.chunks_exact(found.len() / out_height);
+                        for (row, peak) in rows.zip(peaks) {
+                            let sizes = largest(row)..=largest(&found);
+                            assert!(sizes.contains(&peak), "{case}: {peak} in {sizes:?}");
+                        }
                     }
                     n_run += 1;
                 }
@@ -137,6 +172,79 @@ fn convolutions_are_what_they_are_by_definition() {
         }
     }
     assert_eq!(n_run, walks.len() * channels.len() * sizes.len() * 3);
+}
+
+/// In bands, of which the last is smaller, as one after the other.
+#[test]
+fn two_convolutions_at_once_are_what_they_are_by_themselves() {
+    let dense = Walk::DENSE;
+    let far = Walk {
+        dilation: 2,
+        ..dense
+    };
+    let halving = Walk { stride: 2, ..dense };
+    let doubled = Walk {
+        doubled: true,
+        ..dense
+    };
+    let cases = [
+        ([12, 8, 16], [dense, halving], [131, 701]),
+        ([12, 16, 32], [dense, halving], [70, 700]),
+        ([16, 8, 12], [doubled, dense], [67, 350]),
+        ([32, 16, 12], [doubled, dense], [35, 300]),
+        ([16, 16, 16], [dense, far], [157, 500]),
+        ([16, 16, 8], [far, doubled], [101, 300]),
+        ([6, 4, 5], [halving, dense], [3, 5]),
+    ];
+    for ([n_in, n_between, n_out], walks, size) in cases {
+        let weights = [
+            noise(n_between * n_in * TAPS, 1),
+            noise(n_out * n_between * TAPS, 2),
+        ];
+        let channels = [(n_in, n_between), (n_between, n_out)];
+        let values = noise(size[0] * size[1] * n_in, 3);
+        let biases = [noise(n_between, 4), noise(n_out, 5)];
+        let [height, width] = walks[1].size(walks[0].size(size));
+        let add = noise(height * width * n_out, 6);
+        let thens = [
+            Then {
+                bias: Some(&biases[0]),
+                add: None,
+                relu: true,
+            },
+            Then {
+                bias: Some(&biases[1]),
+                add: Some(&add),
+                relu: false,
+            },
+        ];
+        type Make = fn(&[f32], usize, usize, Walk) -> Option<Conv>;
+        for (make, bound) in [(Conv::new as Make, 1e-5), (Conv::fixed as Make, FIXED)] {
+            let conv = |idx: usize| {
+                let (n_in, n_out) = channels[idx];
+                make(&weights[idx], n_in, n_out, walks[idx])
+            };
+            // As far as the processor knows it.
+            let (Some(first), Some(second)) = (conv(0), conv(1)) else {
+                continue;
+            };
+            let input = maps(&values, size);
+            let [between, _] = run(&first, input, thens[0]);
+            let between = maps(&between, walks[0].size(size));
+            let [wanted, _] = run(&second, between, thens[1]);
+            let [found, peaks] = filled(height, wanted.len(), |output| {
+                run_both([(&first, thens[0]), (&second, thens[1])], input, output);
+            });
+            let share = off(&found, &wanted);
+            assert!(share < bound, "{walks:?} {size:?}: {share}");
+            if first.is_fixed {
+                assert!(
+                    peaks.iter().all(|peak| peak.is_finite()),
+                    "{walks:?}: {peaks:?}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -170,15 +278,9 @@ fn fixed_point_holds_the_largest_sums() {
         for (size, sign) in [(1e-6, 1.0), (3e4, 1.0), (1.0, -1.0), (0.0, 1.0)] {
             let weights = vec![sign * 0.7; n_in * n_out * TAPS];
             let values = vec![size; height * width * n_in];
-            let input = Maps {
-                values: &values,
-                height,
-                width,
-            };
-            let [out_height, out_width] = walk.size([height, width]);
-            let mut output = vec![f32::NAN; out_height * out_width * n_out];
+            let [_, out_width] = walk.size([height, width]);
             let conv = Conv::fixed(&weights, n_in, n_out, walk).unwrap();
-            conv.run(input, Then::default(), &mut output);
+            let [output, _] = run(&conv, maps(&values, [height, width]), Then::default());
             // Where all of the kernel lies within.
             let middle = output[(out_width + 1) * n_out];
             let wanted = sign * 0.7 * size * (n_in * TAPS) as f32;

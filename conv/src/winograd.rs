@@ -16,8 +16,9 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::lane::Lane;
-use crate::product::{Finish, Group, Packed, WIDE, add, each_group, known, largest, load};
-use crate::{Conv, Maps, TAPS, Way, grow, share};
+use crate::product::{Finish, Group, Packed, Sizes, WIDE, add, each_group, known, load};
+use crate::rows::{Rows, RowsMut};
+use crate::{Conv, TAPS, Way, grow};
 
 /// Pixels of a side of a tile's result.
 const STEP: usize = 4;
@@ -65,71 +66,85 @@ impl<L: Lane> Winograd<L> {
 
 impl<L: Lane> Way for Winograd<L> {
     /// Convolves at stride 1.
-    fn run(&self, conv: &Conv, input: Maps<'_>, finish: Finish<'_>, output: &mut [f32]) {
+    fn run(&self, conv: &Conv, input: Rows<'_>, finish: Finish<'_>, output: RowsMut<'_>) {
         let apart = conv.walk.dilation;
-        let [height, width] = conv.walk.size([input.height, input.width]);
+        let width = input.width << u32::from(conv.walk.doubled);
         let stride = width * conv.n_out;
         let (n_in, wide) = (conv.n_in / L::N, self.places[0].width);
         // Tiles of a row of each grid.
         let n_across = width.div_ceil(apart).div_ceil(STEP);
         let n_rows = N_TILES.div_ceil(n_across * apart * apart) * STEP * apart;
-        let n_rows = n_rows.min(share(height).next_multiple_of(STEP * apart));
-        let bands = output.par_chunks_mut(n_rows * stride).enumerate();
-        bands.for_each(|(band, target)| {
-            let n_rows_here = target.len() / stride;
-            let grid = Grid {
-                top: band * n_rows,
-                apart,
-                n_across,
-                n_rows: n_rows_here.div_ceil(STEP * apart) * apart * apart,
-            };
-            let n_tiles = grid.n_rows * n_across;
+        let n_rows = n_rows.min(output.share().next_multiple_of(STEP * apart));
+        let (first, min_bands) = (output.top, output.min_bands());
+        let bands = output.values.par_chunks_mut(n_rows * stride);
+        let bands = bands.zip(output.peaks.par_chunks_mut(n_rows));
+        let bands = bands.with_min_len(min_bands).enumerate();
+        bands.for_each(|(band, (target, peaks))| {
+            let n_rows_here = peaks.len();
+            // Rows of tiles, and how many of them are worked on at a time.
+            let n_tile_rows = n_rows_here.div_ceil(STEP * apart) * apart * apart;
+            let n_each = N_TILES.div_ceil(n_across).min(n_tile_rows);
+            let top = first + band * n_rows;
+            let seen = top..top + n_rows_here.next_multiple_of(STEP * apart);
+            let scale = L::scale(|| input.largest(conv.walk.sees(seen, usize::MAX)));
+            let scales: [f32; PLACES] =
+                array::from_fn(|place| scale / (GAINS[place / TILE] * GAINS[place % TILE]));
+            let mut sizes = [0.0; WIDE];
             TILES.with_borrow_mut(|[tiles, products, zeros]| {
-                let (to_tiles, of_tile) = (n_tiles * n_in + GAP, PLACES * wide);
+                let (to_tiles, of_tile) = (n_each * n_across * n_in + GAP, PLACES * wide);
                 grow(tiles, PLACES * to_tiles);
-                grow(products, n_tiles * of_tile);
-                grow(zeros, input.width * conv.n_in);
-                let arch = Arch::new();
-                let scale = L::scale(|| largest(grid.sees(n_rows_here, conv, input)));
-                let scales: [f32; PLACES] =
-                    array::from_fn(|place| scale / (GAINS[place / TILE] * GAINS[place % TILE]));
-                L::dispatch(Enter::<L> {
-                    conv,
-                    input,
-                    grid,
-                    zeros: &zeros[..input.width * conv.n_in],
-                    tiles,
-                    step: to_tiles,
-                    scales: &scales,
-                    lane: PhantomData,
-                });
-                let places = self.places.iter().zip(tiles.chunks_exact(to_tiles));
-                for (place, (weights, tiles)) in places.enumerate() {
-                    if conv.walk.doubled && (place / TILE == EMPTY || place % TILE == EMPTY) {
-                        continue;
-                    }
-                    let multiply = Multiply::<L> {
-                        tiles: &tiles[..n_tiles * n_in],
-                        n_in,
-                        weights,
-                        scale: scales[place],
-                        products: &mut products[..n_tiles * of_tile],
-                        of_tile,
-                        place,
-                        lane: PhantomData,
+                grow(products, n_each * n_across * of_tile);
+                grow(zeros, input.len);
+                for first_row in (0..n_tile_rows).step_by(n_each) {
+                    let grid = Grid {
+                        top,
+                        apart,
+                        n_across,
+                        first_row,
+                        n_rows: n_each.min(n_tile_rows - first_row),
                     };
-                    each_group(n_tiles, weights, multiply);
+                    let n_tiles = grid.n_rows * n_across;
+                    L::dispatch(Enter::<L> {
+                        conv,
+                        input,
+                        grid,
+                        zeros: &zeros[..input.len],
+                        tiles,
+                        step: to_tiles,
+                        scales: &scales,
+                        lane: PhantomData,
+                    });
+                    let places = self.places.iter().zip(tiles.chunks_exact(to_tiles));
+                    for (place, (weights, tiles)) in places.enumerate() {
+                        if conv.walk.doubled && (place / TILE == EMPTY || place % TILE == EMPTY) {
+                            continue;
+                        }
+                        let multiply = Multiply::<L> {
+                            tiles: &tiles[..n_tiles * n_in],
+                            n_in,
+                            weights,
+                            scale: scales[place],
+                            products: &mut products[..n_tiles * of_tile],
+                            of_tile,
+                            place,
+                            lane: PhantomData,
+                        };
+                        each_group(n_tiles, weights, multiply);
+                    }
+                    Arch::new().dispatch(Leave::<L> {
+                        products,
+                        of_tile,
+                        grid,
+                        doubled: conv.walk.doubled,
+                        finish,
+                        width,
+                        target: &mut *target,
+                        sizes: &mut sizes,
+                        lane: PhantomData,
+                    });
                 }
-                arch.dispatch(Leave {
-                    products,
-                    of_tile,
-                    grid,
-                    doubled: conv.walk.doubled,
-                    finish,
-                    width,
-                    target,
-                });
             });
+            peaks.fill(sizes.into_iter().fold(0.0, f32::max));
         });
     }
 }
@@ -171,14 +186,18 @@ struct Grid {
     apart: usize,
     /// Tiles of a row of each grid of such pixels.
     n_across: usize,
-    /// Rows of tiles.
+    /// The row of tiles that is worked on first.
+    first_row: usize,
+    /// Rows of tiles that are.
     n_rows: usize,
 }
 
 impl Grid {
-    /// Row and column in the output of the first pixel of the first tile of a row. Those further right follow `step` apart.
+    /// Row and column in the output of the first pixel of the first tile of a row that is worked on. Those further right
+    /// follow `step` apart.
     #[inline(always)]
-    fn row(&self, row: usize) -> [usize; 2] {
+    fn row(&self, idx: usize) -> [usize; 2] {
+        let row = self.first_row + idx;
         let (row, left) = (row / self.apart, row % self.apart);
         let (row, top) = (row / self.apart, row % self.apart);
         [self.top + row * self.step() + top, left]
@@ -189,21 +208,12 @@ impl Grid {
     fn step(&self) -> usize {
         STEP * self.apart
     }
-
-    /// The rows that a band of so many rows of the output sees.
-    fn sees<'a>(&self, n_rows: usize, conv: &Conv, input: Maps<'a>) -> &'a [f32] {
-        let halving = u32::from(conv.walk.doubled);
-        let first = self.top.saturating_sub(self.apart) >> halving;
-        let last = (self.top + n_rows.next_multiple_of(self.step()) + self.apart) >> halving;
-        let stride = input.width * conv.n_in;
-        &input.values[first * stride..(last + 1).min(input.height) * stride]
-    }
 }
 
 /// Transforms tiles, `B' d B`, into `[36, tiles, n_in]`.
 struct Enter<'a, L> {
     conv: &'a Conv,
-    input: Maps<'a>,
+    input: Rows<'a>,
     grid: Grid,
     /// As many as a row of the input has numbers.
     zeros: &'a [f32],
@@ -238,15 +248,14 @@ impl<L: Lane> Enter<'_, L> {
             },
         ) = (self.conv.n_in, self.grid);
         let halving = u32::from(DOUBLED);
-        let stride = self.input.width * n;
         for idx in 0..self.grid.n_rows {
             let [top, left] = self.grid.row(idx);
             // A tile starts one tap before its result.
             let mut lines = [self.zeros; TILE];
             for (i, line) in lines.iter_mut().enumerate() {
-                let row = (top + i * apart).wrapping_sub(apart);
-                if row < self.input.height << halving {
-                    *line = &self.input.values[(row >> halving) * stride..][..stride];
+                let row = (top + i * apart).checked_sub(apart);
+                if let Some(row) = row.and_then(|row| self.input.get(row >> halving)) {
+                    *line = row;
                 }
             }
             for channel in (0..n).step_by(S::F32_LANES) {
@@ -392,7 +401,7 @@ impl<L: Lane> Group for Multiply<'_, L> {
 }
 
 /// Transforms products back into pixels: `A' m A`.
-struct Leave<'a> {
+struct Leave<'a, L> {
     /// `[tiles, columns / 16, 36, 16]`.
     products: &'a [f32],
     /// Products of a tile.
@@ -403,9 +412,12 @@ struct Leave<'a> {
     width: usize,
     /// Whole rows of pixels.
     target: &'a mut [f32],
+    /// The largest sizes of what was written.
+    sizes: &'a mut [f32; WIDE],
+    lane: PhantomData<L>,
 }
 
-impl WithSimd for Leave<'_> {
+impl<L: Lane> WithSimd for Leave<'_, L> {
     type Output = ();
 
     #[inline(always)]
@@ -418,7 +430,7 @@ impl WithSimd for Leave<'_> {
     }
 }
 
-impl Leave<'_> {
+impl<L: Lane> Leave<'_, L> {
     #[inline(always)]
     fn tiles<S: Simd, const DOUBLED: bool>(mut self, simd: S) {
         let Grid {
@@ -429,6 +441,7 @@ impl Leave<'_> {
         } = self.grid;
         let (n, width) = (self.finish.n_out, self.width);
         let bottom = top + self.target.len() / (n * width);
+        let mut sizes = Sizes::load(simd, self.sizes);
         let fits = |first: usize, end: usize| STEP.min(end.saturating_sub(first).div_ceil(apart));
         for idx in 0..self.grid.n_rows {
             let [y_first, left] = self.grid.row(idx);
@@ -455,13 +468,14 @@ impl Leave<'_> {
                         n_right,
                         channel,
                     };
-                    self.row_out::<S, 0>(simd, &turned, &part);
-                    self.row_out::<S, 1>(simd, &turned, &part);
-                    self.row_out::<S, 2>(simd, &turned, &part);
-                    self.row_out::<S, 3>(simd, &turned, &part);
+                    self.row_out::<S, 0>(simd, &turned, &part, &mut sizes);
+                    self.row_out::<S, 1>(simd, &turned, &part, &mut sizes);
+                    self.row_out::<S, 2>(simd, &turned, &part, &mut sizes);
+                    self.row_out::<S, 3>(simd, &turned, &part, &mut sizes);
                 }
             }
         }
+        sizes.store(self.sizes);
     }
 
     /// The rest of `A' m A`, from its columns: a row of pixels.
@@ -472,6 +486,7 @@ impl Leave<'_> {
         simd: S,
         columns: &[[S::f32s; STEP]; TILE],
         part: &Part,
+        sizes: &mut Sizes<L, S>,
     ) {
         if Y >= part.n_down {
             return;
@@ -484,7 +499,11 @@ impl Leave<'_> {
             // Bounds that are known keep vectors in registers.
             if x < part.n_right {
                 let place = ((start + x * apart) * n, self.grid.top * self.width * n);
-                (self.finish).store(simd, row[x], place, part.channel, self.target);
+                let (finish, channel) = (self.finish, part.channel);
+                sizes.see(
+                    simd,
+                    finish.store(simd, row[x], place, channel, self.target),
+                );
             }
         }
     }

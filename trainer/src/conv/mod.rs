@@ -86,8 +86,13 @@ impl Conv {
             values: &maps.values,
             height: maps.height,
             width: maps.width,
+            peaks: None,
         };
-        conv.run(input, then, &mut output.values);
+        let output_maps = ::conv::MapsMut {
+            values: &mut output.values,
+            peaks: &mut vec![0.0; height],
+        };
+        conv.run(input, then, output_maps);
         output
     }
 

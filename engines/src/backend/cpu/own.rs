@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::mem::replace;
 
 use aligned_vec::{AVec, avec};
-use conv::{Conv, Maps, Then, Walk};
+use conv::{Conv, Maps, MapsMut, Then, Walk, run_both};
 
 use crate::onnx::{Constant, Graph, ModelProto, Node};
 use crate::settings::Precision;
@@ -18,10 +18,21 @@ pub(super) struct Own {
     layers: Vec<Layer>,
     /// Of each value.
     shapes: Vec<Shape>,
-    /// Which buffer each value lies in, but for the first and the last, which are others' memory.
+    /// Which buffer each value lies in, but for those that need none: the first and the last, which are others' memory, and
+    /// what is between two layers that run at once.
     places: Vec<usize>,
-    buffers: Vec<AVec<f32>>,
+    buffers: Vec<Buffer>,
 }
+
+/// Memory of a value, and what [`Maps::peaks`] says of it.
+struct Buffer {
+    values: AVec<f32>,
+    peaks: Vec<f32>,
+}
+
+/// Numbers of a value that does not stay in the caches until the next layer reads it: 8 MiB. Where only that one does, both
+/// run at once.
+const MANY: usize = 1 << 21;
 
 /// Height, width and channels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +47,8 @@ struct Layer {
     /// The value that is added to what the convolution gives.
     add: Option<usize>,
     relu: bool,
+    /// Whether it runs at once with the next layer, which alone sees its value.
+    is_led_on: bool,
 }
 
 /// What a name in the graph stands for.
@@ -56,7 +69,7 @@ impl Own {
         precision: Precision,
     ) -> Option<Self> {
         let model = ModelProto::parse(&trunk.bytes).ok()?;
-        let layers = layers(model.graph.as_ref()?, precision)?;
+        let mut layers = layers(model.graph.as_ref()?, precision)?;
         let [_, height, width, n_channels] = trunk.input.dims((width, height));
         let side = |n: i64| usize::try_from(n).ok();
         let mut shapes = vec![Shape([side(height)?, side(width)?, side(n_channels)?])];
@@ -72,6 +85,7 @@ impl Own {
         if shapes.last() != shapes.first() {
             return None;
         }
+        lead_on(&mut layers, &shapes);
         let (places, buffers) = places(&layers, &shapes);
         Some(Self {
             layers,
@@ -83,34 +97,60 @@ impl Own {
 
     /// Paints a picture as the trunk takes it into one as it gives it, of the same size.
     pub(super) fn paint(&mut self, picture: &[f32], painted: &mut [f32]) {
-        let n_layers = self.layers.len();
-        for (idx, layer) in self.layers.iter().enumerate() {
-            let is_last = idx + 1 == n_layers;
-            let place = self.places[idx + 1];
-            let mut buffer = AVec::new(0);
-            if !is_last {
+        // The last value's, which nobody asks for.
+        let mut last_peaks = vec![0.0; self.shapes[self.layers.len()].0[0]];
+        let mut rest = 0..self.layers.len();
+        while let Some(first) = rest.next() {
+            let layer = &self.layers[first];
+            let second = layer.is_led_on.then(|| rest.next()).flatten();
+            let made = second.unwrap_or(first) + 1;
+            let place = self.places[made];
+            let is_last = made == self.layers.len();
+            let mut buffer = Buffer::of(0, 0);
+            let output = if is_last {
+                MapsMut {
+                    values: &mut *painted,
+                    peaks: &mut last_peaks,
+                }
+            } else {
                 buffer = replace(&mut self.buffers[place], buffer);
-            }
-            let target = if is_last { &mut *painted } else { &mut buffer };
-            let Shape([height, width, _]) = self.shapes[layer.input];
-            let value = |value: usize| match value {
-                0 => picture,
-                value => &self.buffers[self.places[value]],
+                MapsMut {
+                    values: &mut buffer.values,
+                    peaks: &mut buffer.peaks,
+                }
             };
+            let buffer_of = |value: usize| &self.buffers[self.places[value]];
+            let values = |value: usize| match value {
+                0 => picture,
+                value => &buffer_of(value).values[..],
+            };
+            let Shape([height, width, _]) = self.shapes[layer.input];
             let input = Maps {
-                values: value(layer.input),
+                values: values(layer.input),
                 height,
                 width,
+                peaks: (layer.input > 0).then(|| &buffer_of(layer.input).peaks[..]),
             };
-            let then = Then {
-                bias: Some(&layer.bias),
-                add: layer.add.map(value),
-                relu: layer.relu,
-            };
-            layer.conv.run(input, then, target);
+            match second.map(|second| &self.layers[second]) {
+                None => layer.conv.run(input, layer.then(values), output),
+                Some(next) => {
+                    let both = [layer, next].map(|layer| (&layer.conv, layer.then(values)));
+                    run_both(both, input, output);
+                }
+            }
             if !is_last {
                 self.buffers[place] = buffer;
             }
+        }
+    }
+}
+
+impl Buffer {
+    /// Of so many numbers and rows.
+    fn of(len: usize, height: usize) -> Self {
+        Self {
+            values: avec![0.0; len],
+            peaks: vec![0.0; height],
         }
     }
 }
@@ -122,29 +162,60 @@ impl Shape {
 }
 
 impl Layer {
+    /// What follows its convolution, where values are found.
+    fn then<'a>(&'a self, values: impl Fn(usize) -> &'a [f32]) -> Then<'a> {
+        Then {
+            bias: Some(&self.bias),
+            add: self.add.map(values),
+            relu: self.relu,
+        }
+    }
+
     fn reads(&self, value: usize) -> bool {
         self.input == value || self.add == Some(value)
     }
 }
 
+/// Finds the layers that run at once with the next.
+fn lead_on(layers: &mut [Layer], shapes: &[Shape]) {
+    for idx in 0..layers.len().saturating_sub(1) {
+        let (layer, next, value) = (&layers[idx], &layers[idx + 1], idx + 1);
+        let sees_alone = next.input == value && next.add != Some(value);
+        let is_alone = sees_alone && !layers[idx + 2..].iter().any(|layer| layer.reads(value));
+        let is_free = layer.add.is_none() && !(idx > 0 && layers[idx - 1].is_led_on);
+        layers[idx].is_led_on = is_alone && is_free && shapes[value].len() >= MANY;
+    }
+}
+
 /// Which buffer each value lies in, and the buffers: one whose value nobody asks for any more is used again.
-fn places(layers: &[Layer], shapes: &[Shape]) -> (Vec<usize>, Vec<AVec<f32>>) {
-    let (mut places, mut buffers) = (vec![0; shapes.len()], Vec::<AVec<f32>>::new());
+fn places(layers: &[Layer], shapes: &[Shape]) -> (Vec<usize>, Vec<Buffer>) {
+    let (mut places, mut buffers) = (vec![0; shapes.len()], Vec::<Buffer>::new());
     let mut free: Vec<usize> = Vec::new();
     for idx in 0..layers.len().saturating_sub(1) {
-        let len = shapes[idx + 1].len();
-        let fits = free.iter().position(|&place| buffers[place].len() == len);
-        places[idx + 1] = match fits {
+        if layers[idx].is_led_on {
+            continue;
+        }
+        let (len, [height, ..]) = (shapes[idx + 1].len(), shapes[idx + 1].0);
+        let fits = |&place: &usize| {
+            let Buffer { values, peaks } = &buffers[place];
+            [values.len(), peaks.len()] == [len, height]
+        };
+        places[idx + 1] = match free.iter().position(fits) {
             Some(at) => free.swap_remove(at),
             None => {
-                buffers.push(avec![0.0; len]);
+                buffers.push(Buffer::of(len, height));
                 buffers.len() - 1
             }
         };
-        let (now, later) = (&layers[idx], &layers[idx + 1..]);
-        let is_done =
-            |&value: &usize| now.reads(value) && !later.iter().any(|layer| layer.reads(value));
-        free.extend((1..=idx).filter(is_done).map(|value| places[value]));
+        let later = &layers[idx + 1..];
+        let ran = &layers[idx - usize::from(idx > 0 && layers[idx - 1].is_led_on)..=idx];
+        let is_done = |&value: &usize| {
+            let reads = |layers: &[Layer]| layers.iter().any(|layer| layer.reads(value));
+            reads(ran) && !reads(later)
+        };
+        let has_place = |&value: &usize| !layers[value - 1].is_led_on;
+        let done = (1..=idx).filter(has_place).filter(is_done);
+        free.extend(done.map(|value| places[value]));
     }
     (places, buffers)
 }
@@ -266,6 +337,7 @@ fn layer(
         input: input.value,
         add: None,
         relu: false,
+        is_led_on: false,
     })
 }
 
@@ -291,6 +363,7 @@ mod tests {
     use crate::convention::ValueRange;
     use crate::gallery;
     use crate::model::Model;
+    use crate::settings::Quality;
     use crate::trunk;
 
     /// What a network paints, and how it was run.
@@ -337,6 +410,33 @@ mod tests {
             // A sixth of a code; in OpenVINO's bfloat16 they are at 53 to 62 dB.
             assert!(db > 63.0, "{} {:?}: {db}", piece.name, piece.quality);
         }
+    }
+
+    /// Of pictures so large that they do, which have borders of bands in them.
+    #[test]
+    fn layers_that_run_at_once_paint_the_same() {
+        let piece = gallery::pieces().find(|piece| piece.quality == Quality::Fast);
+        let trunk = trunk::cut(&piece.unwrap().model().unwrap().bytes).unwrap();
+        let size = (1216, 1792);
+        let mut at_once = Own::of(&trunk, size, Precision::F32).unwrap();
+        assert!(at_once.layers.iter().any(|layer| layer.is_led_on));
+        let mut by_themselves = Own::of(&trunk, size, Precision::F32).unwrap();
+        for layer in &mut by_themselves.layers {
+            layer.is_led_on = false;
+        }
+        let (layers, shapes) = (&by_themselves.layers, &by_themselves.shapes);
+        (by_themselves.places, by_themselves.buffers) = places(layers, shapes);
+        let n = by_themselves.shapes[0].len();
+        let picture: Vec<f32> = (0..n).map(|i| (i * 7919 % 1009) as f32 / 1008.0).collect();
+        let [found, wanted] = [&mut at_once, &mut by_themselves].map(|own| {
+            let mut painted = vec![f32::NAN; n];
+            own.paint(&picture, &mut painted);
+            painted
+        });
+        let pairs = found.iter().zip(&wanted);
+        let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(error < 1e-4, "{error}");
+        assert!(found.iter().all(|value| value.is_finite()));
     }
 
     #[test]

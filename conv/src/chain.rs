@@ -1,0 +1,83 @@
+//! Two convolutions one after the other, in bands of rows: what is between them stays in the caches.
+
+use std::cell::RefCell;
+
+use aligned_vec::AVec;
+use rayon::prelude::*;
+
+use crate::rows::{Rows, RowsMut, share};
+use crate::{Conv, Maps, MapsMut, Then, grow};
+
+/// Numbers between both convolutions that a thread makes at a time: a megabyte.
+const N_BETWEEN: usize = 1 << 18;
+/// What rows of a band are a multiple of, so that few tiles stand out.
+const STEP: usize = 8;
+
+thread_local! {
+    /// What is between, and its peaks.
+    static BETWEEN: RefCell<[AVec<f32>; 2]> = RefCell::new([0; 2].map(AVec::new));
+}
+
+/// Convolves twice. The rows at the border of a band are made for both bands that see them.
+///
+/// # Panics
+/// If a slice has another length than [`Conv::run`] would want, or `second` wants other channels than `first` gives.
+pub fn run_both(
+    [(first, first_then), (second, second_then)]: [(&Conv, Then<'_>); 2],
+    input: Maps<'_>,
+    output: MapsMut<'_>,
+) {
+    let between = first.walk.size([input.height, input.width]);
+    let [height, width] = second.walk.size(between);
+    first.check_input(input);
+    assert!(first_then.bias.is_none_or(|bias| bias.len() == first.n_out));
+    assert!(first_then.add.is_none(), "nothing is added between");
+    assert_eq!(second.n_in, first.n_out, "channels between");
+    second.check_output(second_then, [height, width], &output);
+    if output.values.is_empty() {
+        return;
+    }
+    let biases = [first.bias(first_then), second.bias(second_then)];
+    let [n_between, n_row] = [between[1] * first.n_out, width * second.n_out];
+    // Rows of the output for which there are so many numbers between.
+    let n_rows = (N_BETWEEN / n_between).max(1) * height / between[0];
+    let n_rows = n_rows.min(share(height)).next_multiple_of(STEP);
+    let bands = output.values.par_chunks_mut(n_rows * n_row);
+    let bands = bands.zip(output.peaks.par_chunks_mut(n_rows)).enumerate();
+    bands.for_each(|(band, (values, peaks))| {
+        let top = band * n_rows;
+        let mut seen = second.walk.sees(top..top + peaks.len(), between[0]);
+        // Rows that come in pairs.
+        let n_each = 1 + usize::from(first.walk.doubled);
+        seen = seen.start / n_each * n_each..seen.end.next_multiple_of(n_each);
+        BETWEEN.with_borrow_mut(|[made, made_peaks]| {
+            grow(made, seen.len() * n_between);
+            grow(made_peaks, seen.len());
+            let made = &mut made[..seen.len() * n_between];
+            let made_peaks = &mut made_peaks[..seen.len()];
+            let rows = RowsMut {
+                values: made,
+                peaks: made_peaks,
+                top: seen.start,
+                is_shared: false,
+            };
+            let finish = first.finish(first_then, &biases[0]);
+            first.way.run(first, Rows::all(input), finish, rows);
+            let rows = Rows {
+                values: made,
+                peaks: first.is_fixed.then_some(made_peaks),
+                top: seen.start,
+                len: n_between,
+                width: between[1],
+            };
+            let output = RowsMut {
+                values,
+                peaks,
+                top,
+                is_shared: false,
+            };
+            let finish = second.finish(second_then, &biases[1]);
+            second.way.run(second, rows, finish, output);
+        });
+    });
+}
