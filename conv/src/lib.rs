@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use aligned_vec::AVec;
 
-pub use self::chain::run_both;
+pub use self::chain::{Made, run_both, run_both_of_made};
 use self::direct::Direct;
 use self::fixed::Fixed;
 use self::lane::{Float, Lane};

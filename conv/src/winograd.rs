@@ -536,24 +536,20 @@ fn column_out<S: Simd, const DOUBLED: bool, const X: usize>(
 /// `B' d`.
 #[inline(always)]
 fn enter<S: Simd>(simd: S, d: [S::f32s; TILE]) -> [S::f32s; TILE] {
-    let (two, four, five) = (
-        simd.splat_f32s(2.0),
-        simd.splat_f32s(4.0),
-        simd.splat_f32s(5.0),
-    );
-    let less = |a, factor, b| simd.sub_f32s(a, simd.mul_f32s(factor, b));
-    // d4 - 4 d2, d3 - 4 d1, d4 - d2, 2 (d3 - d1)
-    let a = less(d[4], four, d[2]);
-    let b = less(d[3], four, d[1]);
+    let [two, four] = [2.0, 4.0].map(|factor| simd.splat_f32s(factor));
+    let [less_two, less_four, less_five] = [-2.0, -4.0, -5.0].map(|factor| simd.splat_f32s(factor));
+    // d4 - 4 d2, d3 - 4 d1, d4 - d2, d3 - d1
+    let a = simd.mul_add_f32s(less_four, d[2], d[4]);
+    let b = simd.mul_add_f32s(less_four, d[1], d[3]);
     let c = simd.sub_f32s(d[4], d[2]);
-    let e = simd.mul_f32s(two, simd.sub_f32s(d[3], d[1]));
+    let e = simd.sub_f32s(d[3], d[1]);
     [
-        simd.mul_add_f32s(four, d[0], less(d[4], five, d[2])),
+        simd.mul_add_f32s(four, d[0], simd.mul_add_f32s(less_five, d[2], d[4])),
         simd.add_f32s(a, b),
         simd.sub_f32s(a, b),
-        simd.add_f32s(c, e),
-        simd.sub_f32s(c, e),
-        simd.mul_add_f32s(four, d[1], less(d[5], five, d[3])),
+        simd.mul_add_f32s(two, e, c),
+        simd.mul_add_f32s(less_two, e, c),
+        simd.mul_add_f32s(four, d[1], simd.mul_add_f32s(less_five, d[3], d[5])),
     ]
 }
 

@@ -73,6 +73,33 @@ pub(crate) struct PictureMut<'a> {
     pub arrangement: Arrangement,
 }
 
+/// What a picture that can be written is like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Canvas {
+    pub width: usize,
+    pub height: usize,
+    pub window: Window,
+    pub arrangement: Arrangement,
+}
+
+impl PictureMut<'_> {
+    pub(crate) fn canvas(&self) -> Canvas {
+        let &Self {
+            width,
+            height,
+            window,
+            arrangement,
+            ..
+        } = self;
+        Canvas {
+            width,
+            height,
+            window,
+            arrangement,
+        }
+    }
+}
+
 /// A picture that is read row by row.
 pub(crate) trait Pixels: Sync {
     /// Copies pixels of row `y`, from pixel `x` on, into the start of three rows.

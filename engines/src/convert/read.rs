@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-use super::picture::Band;
+use super::picture::{Band, Canvas};
 use super::samples::{Chroma420, I420, Nv12, P010, unpack};
 use super::{Arrangement, BAND_ROWS, PictureMut, TILE_PX};
 use crate::colour::Affine;
@@ -72,50 +72,56 @@ impl Shown<'_> {
 /// Fills a picture: its window with `rows`, everything round it by folding reflection. The picture is
 /// mirrored at its border pixels, again and again, so that a border may be wider than the picture.
 pub(crate) fn read(rows: &impl Rows, picture: &mut PictureMut<'_>) {
-    let (width, window, arrangement) = (picture.width, picture.window, picture.arrangement);
-    let fill = |band_idx: usize, n_rows: usize, mut band: Band<'_>| {
+    let canvas = picture.canvas();
+    let len = 3 * canvas.width * canvas.height;
+    let data = &mut picture.data[..len];
+    match canvas.arrangement {
+        Arrangement::Planes => {
+            let (first, rest) = data.split_at_mut(len / 3);
+            let (second, third) = rest.split_at_mut(len / 3);
+            let [first, second, third] =
+                [first, second, third].map(|plane| plane.par_chunks_mut(canvas.width * BAND_ROWS));
+            let bands = first.zip(second).zip(third).enumerate();
+            bands.for_each(|(idx, ((first, second), third))| {
+                let n_rows = first.len() / canvas.width;
+                let band = Band::Planes([first, second, third]);
+                canvas.fill_band(rows, idx * BAND_ROWS, n_rows, band);
+            });
+        }
+        Arrangement::Blocks(n) | Arrangement::ChannelBlocks(n) => {
+            let n_rows = BAND_ROWS / n;
+            let bands = data.par_chunks_mut(n_rows * canvas.block_row()).enumerate();
+            bands.for_each(|(idx, blocks)| canvas.fill(rows, idx * n_rows, blocks));
+        }
+    }
+}
+
+impl Canvas {
+    /// Values of a row of blocks.
+    fn block_row(&self) -> usize {
+        3 * self.width * self.arrangement.block()
+    }
+
+    /// Writes the rows of blocks from `first` on for which there is room in `blocks`: the same as [`read()`] does.
+    pub(crate) fn fill(&self, rows: &impl Rows, first: usize, blocks: &mut [f32]) {
+        let n = self.arrangement.block();
+        let n_rows = blocks.len() / self.block_row() * n;
+        let band = Band::Blocks(blocks, self.arrangement);
+        self.fill_band(rows, first * n, n_rows, band);
+    }
+
+    fn fill_band(&self, rows: &impl Rows, first: usize, n_rows: usize, mut band: Band<'_>) {
+        let &Self { width, window, .. } = self;
         ROWS.with_borrow_mut(|scratch| {
             scratch.resize(3 * width, 0.0);
             let scratch = &mut scratch[..];
             vectorise!(for y in 0..n_rows {
-                fill_row(rows, band_idx * BAND_ROWS + y, window, width, scratch);
+                fill_row(rows, first + y, window, width, scratch);
                 let (first, rest) = scratch.split_at(width);
                 let (second, third) = rest.split_at(width);
                 band.store(y, [first, second, third]);
             });
         });
-    };
-    let len = 3 * width * picture.height;
-    let data = &mut picture.data[..len];
-    match arrangement {
-        Arrangement::Planes => {
-            let (first, rest) = data.split_at_mut(len / 3);
-            let (second, third) = rest.split_at_mut(len / 3);
-            let [first, second, third] =
-                [first, second, third].map(|plane| plane.par_chunks_mut(width * BAND_ROWS));
-            first
-                .zip(second)
-                .zip(third)
-                .enumerate()
-                .for_each(|(idx, ((first, second), third))| {
-                    fill(
-                        idx,
-                        first.len() / width,
-                        Band::Planes([first, second, third]),
-                    );
-                });
-        }
-        Arrangement::Blocks(_) | Arrangement::ChannelBlocks(_) => {
-            data.par_chunks_mut(3 * width * BAND_ROWS)
-                .enumerate()
-                .for_each(|(idx, blocks)| {
-                    fill(
-                        idx,
-                        blocks.len() / (3 * width),
-                        Band::Blocks(blocks, arrangement),
-                    );
-                });
-        }
     }
 }
 

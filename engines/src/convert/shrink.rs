@@ -6,10 +6,10 @@
 
 use std::cell::Cell;
 
+use super::TILE_PX;
 use super::read::{Rows, Shown};
 use super::samples::{Chroma420, I420, Nv12, P010, unpack};
 use super::taps::{Filter, Site, Taps, add};
-use super::{PictureMut, TILE_PX, read};
 use crate::frame::{FrameFormat, PixelFormat};
 
 thread_local! {
@@ -48,10 +48,10 @@ impl Shrink {
         }
     }
 
-    /// [`read()`] of a frame scaled to the window of `picture`.
-    pub(crate) fn read(&self, shown: &Shown<'_>, picture: &mut PictureMut<'_>) {
+    /// The rows of a frame, scaled.
+    pub(crate) fn rows<'a>(&'a self, shown: &'a Shown<'a>) -> Shrunk<'a> {
         let shrink = self;
-        read(&Shrunk { shown, shrink }, picture);
+        Shrunk { shown, shrink }
     }
 
     /// Three rows of anything that is finite.
@@ -65,7 +65,7 @@ impl Shrink {
 }
 
 /// The rows of a frame, scaled.
-struct Shrunk<'a> {
+pub(crate) struct Shrunk<'a> {
     shown: &'a Shown<'a>,
     shrink: &'a Shrink,
 }
@@ -171,8 +171,8 @@ impl Shrunk<'_> {
 mod tests {
     use fast_image_resize::FilterType;
 
-    use super::super::Arrangement;
     use super::super::video::{format, noise, resized};
+    use super::super::{Arrangement, PictureMut, read};
     use super::*;
     use crate::colour::Affine;
     use crate::convention::{Channels, ValueRange};
@@ -214,7 +214,7 @@ mod tests {
                 let whole = planes(own, |picture| read(shown, picture));
                 let wanted = resized(&whole, own, seen, FilterType::Bilinear);
                 let shrink = Shrink::new(&video.format, seen);
-                let found = planes(seen, |picture| shrink.read(shown, picture));
+                let found = planes(seen, |picture| read(&shrink.rows(shown), picture));
                 for (found, wanted) in found.iter().zip(&wanted) {
                     // Not-a-number is no agreement.
                     let is_same = (found - wanted).abs() < 2e-3;

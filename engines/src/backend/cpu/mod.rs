@@ -17,7 +17,7 @@ pub(crate) use runtime::probe;
 
 use super::values::Values;
 use super::{Backend, Done};
-use crate::convert::{self, Grow, Paint, Picture, PictureMut, Pixels, Shown, Shrink};
+use crate::convert::{self, Grow, Paint, Picture, Pixels, Shown, Shrink};
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::geometry::{Geometry, Window};
@@ -154,21 +154,12 @@ impl Backend for Cpu {
             padded_height: height,
             window,
         } = self.geometry;
-        let (data, arrangement) = (input.values_mut()?, self.network.input_arrangement());
-        let mut picture = PictureMut {
-            data,
-            width,
-            height,
-            window,
-            arrangement,
-        };
         let map = &self.values.relit(light);
-        let shown = Shown { frame, map };
+        let (shown, place) = (Shown { frame, map }, ((width, height), window));
         match &self.shrink {
-            None => convert::read(&shown, &mut picture),
-            Some(shrink) => shrink.read(&shown, &mut picture),
+            None => self.network.open_on(&shown, place, input),
+            Some(shrink) => self.network.open_on(&shrink.rows(&shown), place, input),
         }
-        Ok(())
     }
 
     fn infer(&mut self, slot_idx: usize, input: &Tensor, painted: &mut Tensor) -> Result<()> {

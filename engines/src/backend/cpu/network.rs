@@ -1,11 +1,14 @@
 //! A network that is ready to run: by OpenVINO, or by our own code.
 
+use std::ops::Range;
+
 use super::own::Own;
 use super::runtime::Runtime;
 use super::session::{Plan, Session, Tensor};
 use crate::convention::Convention;
-use crate::convert::Arrangement;
+use crate::convert::{self, Arrangement, PictureMut, Rows};
 use crate::error::Result;
+use crate::geometry::Window;
 use crate::model::Model;
 use crate::settings::Precision;
 
@@ -86,14 +89,6 @@ impl Network {
         }
     }
 
-    /// How the channels of the picture that it takes lie in memory.
-    pub(super) fn input_arrangement(&self) -> Arrangement {
-        match self {
-            Self::Own { arrangements, .. } => arrangements[0],
-            Self::Runtime(session) => session.input_arrangement(),
-        }
-    }
-
     /// How the channels of the picture that it gives lie in memory.
     pub(super) fn painted_arrangement(&self) -> Arrangement {
         match self {
@@ -105,10 +100,48 @@ impl Network {
     pub(super) fn alloc_input(&self) -> Result<Tensor> {
         match self {
             Self::Own {
-                arrangements, size, ..
-            } => Tensor::new(&arrangements[0].dims(*size)),
+                own,
+                arrangements,
+                size,
+                ..
+            } => match own.n_opened() {
+                Some(n) => Tensor::new(&[1, 1, 1, n as i64]),
+                None => Tensor::new(&arrangements[0].dims(*size)),
+            },
             Self::Runtime(session) => session.alloc_input(),
         }
+    }
+
+    /// Makes what it works on of a picture that `rows` are the window of: the picture itself, or what its first layers give.
+    pub(super) fn open_on(
+        &self,
+        rows: &impl Rows,
+        (size, window): ((usize, usize), Window),
+        input: &mut Tensor,
+    ) -> Result<()> {
+        let (width, height) = size;
+        let arrangement = match self {
+            Self::Own { arrangements, .. } => arrangements[0],
+            Self::Runtime(session) => session.input_arrangement(),
+        };
+        let mut picture = PictureMut {
+            data: input.values_mut()?,
+            width,
+            height,
+            window,
+            arrangement,
+        };
+        match self {
+            Self::Own { own, .. } if own.n_opened().is_some() => {
+                let canvas = picture.canvas();
+                let fill = |blocks: Range<usize>, out: &mut [f32]| {
+                    canvas.fill(rows, blocks.start, out);
+                };
+                own.open(&fill, picture.data);
+            }
+            _ => convert::read(rows, &mut picture),
+        }
+        Ok(())
     }
 
     pub(super) fn alloc_painted(&self) -> Result<Tensor> {

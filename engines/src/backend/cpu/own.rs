@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::mem::replace;
+use std::ops::Range;
 
 use aligned_vec::{AVec, avec};
-use conv::{Conv, Maps, MapsMut, Then, Walk, run_both};
+use conv::{Conv, Made, Maps, MapsMut, Then, Walk, run_both, run_both_of_made};
 
 use crate::onnx::{Constant, Graph, ModelProto, Node};
 use crate::settings::Precision;
@@ -18,10 +19,12 @@ pub(super) struct Own {
     layers: Vec<Layer>,
     /// Of each value.
     shapes: Vec<Shape>,
-    /// Which buffer each value lies in, but for those that need none: the first and the last, which are others' memory, and
-    /// what is between two layers that run at once.
+    /// Which buffer each value lies in, but for those that need none: those that painting starts and ends with, which are
+    /// others' memory, and what is between two layers that run at once.
     places: Vec<usize>,
     buffers: Vec<Buffer>,
+    /// The value that painting starts with: the picture, or what the first two layers give, if they run at once.
+    start: usize,
 }
 
 /// Memory of a value, and what [`Maps::peaks`] says of it.
@@ -86,20 +89,53 @@ impl Own {
             return None;
         }
         lead_on(&mut layers, &shapes);
-        let (places, buffers) = places(&layers, &shapes);
+        let sees_picture = layers.iter().skip(1).any(|layer| layer.reads(0));
+        let opens = layers.first()?.is_led_on && !sees_picture;
+        let start = if opens { 2 } else { 0 };
+        let (places, buffers) = places(&layers, &shapes, start);
         Some(Self {
             layers,
             shapes,
             places,
             buffers,
+            start,
         })
     }
 
-    /// Paints a picture as the trunk takes it into one as it gives it, of the same size.
-    pub(super) fn paint(&mut self, picture: &[f32], painted: &mut [f32]) {
+    /// Numbers of what painting starts with, if that is not the picture: a value, and its peaks behind it.
+    pub(super) fn n_opened(&self) -> Option<usize> {
+        let Shape([height, ..]) = self.shapes[self.start];
+        (self.start > 0).then(|| self.shapes[self.start].len() + height)
+    }
+
+    /// Makes what painting starts with, of which there are [`Own::n_opened`] numbers. `fill` writes rows of the picture as
+    /// the trunk takes it, which is never held as a whole; some are asked for twice.
+    pub(super) fn open(
+        &self,
+        fill: &(dyn Fn(Range<usize>, &mut [f32]) + Sync),
+        opened: &mut [f32],
+    ) {
+        let (values, peaks) = opened.split_at_mut(self.shapes[self.start].len());
+        let Shape([height, width, _]) = self.shapes[0];
+        let picture = Made {
+            height,
+            width,
+            fill,
+        };
+        let [first, second] = [0, 1].map(|idx| {
+            let layer = &self.layers[idx];
+            (&layer.conv, layer.then(|_| &[]))
+        });
+        run_both_of_made([first, second], picture, MapsMut { values, peaks });
+    }
+
+    /// Paints a picture as the trunk takes it, or what [`Own::open`] made of it, into one as the trunk gives it, of the same
+    /// size.
+    pub(super) fn paint(&mut self, input: &[f32], painted: &mut [f32]) {
+        let (start_values, start_peaks) = input.split_at(self.shapes[self.start].len());
         // The last value's, which nobody asks for.
         let mut last_peaks = vec![0.0; self.shapes[self.layers.len()].0[0]];
-        let mut rest = 0..self.layers.len();
+        let mut rest = self.start..self.layers.len();
         while let Some(first) = rest.next() {
             let layer = &self.layers[first];
             let second = layer.is_led_on.then(|| rest.next()).flatten();
@@ -121,15 +157,20 @@ impl Own {
             };
             let buffer_of = |value: usize| &self.buffers[self.places[value]];
             let values = |value: usize| match value {
-                0 => picture,
+                value if value == self.start => start_values,
                 value => &buffer_of(value).values[..],
+            };
+            let peaks = match layer.input {
+                0 => None,
+                value if value == self.start => Some(start_peaks),
+                value => Some(&buffer_of(value).peaks[..]),
             };
             let Shape([height, width, _]) = self.shapes[layer.input];
             let input = Maps {
                 values: values(layer.input),
                 height,
                 width,
-                peaks: (layer.input > 0).then(|| &buffer_of(layer.input).peaks[..]),
+                peaks,
             };
             match second.map(|second| &self.layers[second]) {
                 None => layer.conv.run(input, layer.then(values), output),
@@ -188,10 +229,10 @@ fn lead_on(layers: &mut [Layer], shapes: &[Shape]) {
 }
 
 /// Which buffer each value lies in, and the buffers: one whose value nobody asks for any more is used again.
-fn places(layers: &[Layer], shapes: &[Shape]) -> (Vec<usize>, Vec<Buffer>) {
+fn places(layers: &[Layer], shapes: &[Shape], start: usize) -> (Vec<usize>, Vec<Buffer>) {
     let (mut places, mut buffers) = (vec![0; shapes.len()], Vec::<Buffer>::new());
     let mut free: Vec<usize> = Vec::new();
-    for idx in 0..layers.len().saturating_sub(1) {
+    for idx in start..layers.len().saturating_sub(1) {
         if layers[idx].is_led_on {
             continue;
         }
@@ -214,7 +255,7 @@ fn places(layers: &[Layer], shapes: &[Shape]) -> (Vec<usize>, Vec<Buffer>) {
             reads(ran) && !reads(later)
         };
         let has_place = |&value: &usize| !layers[value - 1].is_led_on;
-        let done = (1..=idx).filter(has_place).filter(is_done);
+        let done = (start + 1..=idx).filter(has_place).filter(is_done);
         free.extend(done.map(|value| places[value]));
     }
     (places, buffers)
@@ -425,14 +466,24 @@ mod tests {
             layer.is_led_on = false;
         }
         let (layers, shapes) = (&by_themselves.layers, &by_themselves.shapes);
-        (by_themselves.places, by_themselves.buffers) = places(layers, shapes);
-        let n = by_themselves.shapes[0].len();
+        (by_themselves.places, by_themselves.buffers) = places(layers, shapes, 0);
+        by_themselves.start = 0;
+        let n = shapes[0].len();
+        let n_row = n / shapes[0].0[0];
         let picture: Vec<f32> = (0..n).map(|i| (i * 7919 % 1009) as f32 / 1008.0).collect();
-        let [found, wanted] = [&mut at_once, &mut by_themselves].map(|own| {
+        let mut opened = vec![f32::NAN; at_once.n_opened().unwrap()];
+        let fill = |rows: Range<usize>, out: &mut [f32]| {
+            out.copy_from_slice(&picture[rows.start * n_row..rows.end * n_row]);
+        };
+        at_once.open(&fill, &mut opened);
+        assert_eq!(by_themselves.n_opened(), None);
+        let painted = |own: &mut Own, input: &[f32]| {
             let mut painted = vec![f32::NAN; n];
-            own.paint(&picture, &mut painted);
+            own.paint(input, &mut painted);
             painted
-        });
+        };
+        let found = painted(&mut at_once, &opened);
+        let wanted = painted(&mut by_themselves, &picture);
         let pairs = found.iter().zip(&wanted);
         let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(error < 1e-4, "{error}");

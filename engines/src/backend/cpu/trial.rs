@@ -3,7 +3,7 @@
 use super::network::{Network, Way};
 use super::session::{Plan, Tensor};
 use crate::convention::{Channels, Convention, Size, ValueRange};
-use crate::convert::{self, PictureMut, Rows};
+use crate::convert::Rows;
 use crate::error::Result;
 use crate::geometry::Window;
 use crate::model::Model;
@@ -54,23 +54,13 @@ impl Trial {
             high,
             channels: convention.channels.value,
         };
-        let (arrangement, data) = (network.input_arrangement(), input.values_mut()?);
         let window = Window {
             left: 0,
             top: 0,
             width,
             height,
         };
-        convert::read(
-            &scene,
-            &mut PictureMut {
-                data,
-                width,
-                height,
-                window,
-                arrangement,
-            },
-        );
+        network.open_on(&scene, ((width, height), window), &mut input)?;
         Ok(Self {
             network,
             input,

@@ -120,7 +120,8 @@ mod tests {
                 window,
                 arrangement,
             };
-            Shrink::new(&video.format, (window_width, window_height)).read(shown, picture);
+            let shrink = Shrink::new(&video.format, (window_width, window_height));
+            read(&shrink.rows(shown), picture);
 
             let mut full = vec![f32::NAN; 3 * width * height];
             let whole = &mut PictureMut {
