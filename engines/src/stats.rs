@@ -8,7 +8,7 @@ const WINDOW: usize = 300;
 /// A stage of the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Frame to network input.
+    /// Frame to network input. On CPUs, the first layers of large pictures belong to it: they are made while a frame is read.
     Upload,
     /// The network.
     Infer,

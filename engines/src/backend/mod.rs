@@ -62,7 +62,8 @@ pub(crate) trait Backend {
     /// Forgets the frame followed before.
     fn forget(&mut self);
 
-    /// Converts the frame that was sent to the network's colours, corrects its light, scales and pads it.
+    /// Converts the frame that was sent to the network's colours, corrects its light, scales and pads it. A backend may do the
+    /// network's first layers on the way.
     fn upload(&mut self, frame: &Frame<'_>, light: Light, input: &mut Self::Tensor) -> Result<()>;
 
     /// Starts the network in a slot; until [`Backend::wait`] both pictures belong to it.
