@@ -21,7 +21,9 @@ use crate::trunk::{self, Trunk};
 /// Half precision is used where it agrees with f32 at least this well (peak signal to noise).
 const HALF_AGREES_DB: f64 = 40.0;
 /// What half precision has to take at most, as part of the time of f32: it is not quite the same picture, and some
-/// processors know the format and are half as fast in it.
+/// processors know the format and are half as fast in it. And what OpenVINO has to take at most, as part of the time of our
+/// own code: that is nearer to f32 in half precision, keeps more of a large frame in the caches than of the test picture, and
+/// should be taken at every start or at none.
 const PAYS: f64 = 0.9;
 /// Time that finding out what is fastest takes at least.
 const TIMED: Duration = Duration::from_millis(100);
@@ -170,14 +172,17 @@ struct Times {
 }
 
 impl Times {
-    /// The better of our own code, where it can be had, and OpenVINO, in each precision. In f32 both give the same picture.
+    /// In each precision our own code, where it can be had, unless OpenVINO is clearly faster.
     fn of(timed: &[Timed]) -> Self {
         let fastest = |precision| {
             let such = timed
                 .iter()
                 .filter(|timed| timed.way.precision() == precision);
-            // Of two that are as fast, our own comes first.
-            such.copied().min_by(|a, b| a.time.total_cmp(&b.time))
+            let cost = |timed: &Timed| match timed.way {
+                Way::Own(_) => PAYS * timed.time,
+                Way::Runtime(_) => timed.time,
+            };
+            such.copied().min_by(|a, b| cost(a).total_cmp(&cost(b)))
         };
         Self {
             exact: fastest(Precision::F32).unwrap_or(Timed::new(Way::Runtime(Precision::F32))),
@@ -348,7 +353,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_code_has_to_be_as_fast_and_half_precision_clearly_faster() {
+    fn openvino_and_half_precision_have_to_be_clearly_faster() {
         let no = f64::INFINITY;
         let [own, theirs] = [Way::Own, Way::Runtime].map(|way| way(Precision::F32));
         let [own_half, their_half] = [Way::Own, Way::Runtime].map(|way| way(Precision::Half));
@@ -359,7 +364,8 @@ mod tests {
             ([no, no, 2.0, 3.9], theirs, None),
             ([1.9, no, 2.0, no], own, None),
             ([2.0, no, 2.0, no], own, None),
-            ([2.0, no, 1.9, no], theirs, None),
+            ([2.0, no, 1.9, no], own, None),
+            ([2.0, no, 1.7, no], theirs, None),
             ([2.0, no, 4.0, 1.9], own, None),
             ([2.0, no, 4.0, 1.7], own, Some(their_half)),
             ([2.0, 1.5, 4.0, 1.7], own, Some(own_half)),
