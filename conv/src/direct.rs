@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::lane::Lane;
 use crate::product::{
-    Finish, Group, Packed, Sizes, WIDE, add, add_pairs, each_group, joined, known, n_lanes,
+    Finish, Group, Packed, Sizes, WIDE, add, add_pairs, each_group, joined, known, n_lanes, note,
 };
 use crate::rows::{Rows, RowsMut};
 use crate::{Conv, SIDE, TAPS, Way, grow};
@@ -158,7 +158,7 @@ impl<L: Lane> Way for Direct<L> {
                         each_group(width, weights, row);
                     }
                 }
-                peaks.fill(sizes.into_iter().fold(0.0, f32::max));
+                note::<L>(sizes, peaks);
             });
         });
     }

@@ -374,6 +374,13 @@ impl<L: Lane, S: Simd> Sizes<L, S> {
     }
 }
 
+/// Writes what [`Sizes`] saw as the peaks of rows.
+pub(crate) fn note<L: Lane>(sizes: [f32; WIDE], peaks: &mut [f32]) {
+    if L::N > 1 {
+        peaks.fill(sizes.into_iter().fold(0.0, f32::max));
+    }
+}
+
 #[inline(always)]
 pub(crate) fn load<S: Simd>(_: S, values: &[f32]) -> S::f32s {
     S::as_simd_f32s(values).0[0]

@@ -60,7 +60,7 @@ impl<'a> Rows<'a> {
 }
 
 impl RowsMut<'_> {
-    /// The fewest rows of a band: all of them if they are not shared.
+    /// The fewest bands that a thread takes: all of them if they are not shared.
     pub(crate) fn min_bands(&self) -> usize {
         if self.is_shared { 1 } else { usize::MAX }
     }

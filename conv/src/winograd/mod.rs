@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use self::enter::Enter;
 use self::leave::Leave;
 use crate::lane::Lane;
-use crate::product::{Finish, Group, Packed, WIDE, add, each_group, known};
+use crate::product::{Finish, Group, Packed, WIDE, add, each_group, known, note};
 use crate::rows::{Rows, RowsMut};
 use crate::{Conv, TAPS, Way, grow};
 
@@ -149,7 +149,7 @@ impl<L: Lane> Way for Winograd<L> {
                     });
                 }
             });
-            peaks.fill(sizes.into_iter().fold(0.0, f32::max));
+            note::<L>(sizes, peaks);
         });
     }
 }
