@@ -10,7 +10,8 @@ pub const RATE: u64 = 48_000;
 const SAMPLE: usize = 4;
 /// How long sound may be late before silence takes its place.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(200);
-/// Gaps and overlaps below this are those of clocks that differ a little, and are let pass.
+/// Gaps and overlaps below this are those of clocks that differ a little, and are let pass; where sound begins anew, as a
+/// film does, it begins on time.
 const SLACK: gst::ClockTime = gst::ClockTime::from_mseconds(40);
 /// Silence comes in pieces of this length at most.
 const PIECE: gst::ClockTime = gst::ClockTime::from_mseconds(20);
@@ -43,12 +44,14 @@ impl Track {
 
     /// Hands on sound that is due at `time`, after silence where there was a gap, and without what came too late.
     pub fn pass(&self, buffer: &gst::Buffer, time: gst::ClockTime) {
+        let begins = buffer.flags().contains(gst::BufferFlags::DISCONT);
+        let slack = if begins { gst::ClockTime::ZERO } else { SLACK };
         let mut end = self.lock();
-        if time > *end + SLACK {
+        if time > *end + slack {
             self.silence(&mut end, time);
         }
         let late = end.saturating_sub(time);
-        let skipped = if late > SLACK { samples(late) } else { 0 };
+        let skipped = if late > slack { samples(late) } else { 0 };
         let n_samples = buffer.size() / SAMPLE;
         if skipped >= n_samples {
             return;
@@ -172,5 +175,22 @@ mod tests {
             track.pass(&tone(MS(100)), MS(1110));
         });
         assert_eq!(found, (1200, 200));
+    }
+
+    #[test]
+    fn what_begins_anew_begins_on_time() {
+        let anew = || {
+            let mut buffer = tone(MS(100));
+            let flags = gst::BufferFlags::DISCONT;
+            buffer.make_mut().set_flags(flags);
+            buffer
+        };
+        let found = run(|track| {
+            track.pass(&anew(), MS(0));
+            track.pass(&anew(), MS(130));
+            track.pass(&tone(MS(100)), MS(260));
+            track.pass(&anew(), MS(310));
+        });
+        assert_eq!(found, (410, 380));
     }
 }
