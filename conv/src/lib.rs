@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use aligned_vec::AVec;
 
-pub use self::chain::{Made, run_both, run_both_of_made};
+pub use self::chain::{Chain, Made};
 use self::direct::Direct;
 use self::fixed::Fixed;
 use self::lane::{Float, Lane};
@@ -86,6 +86,11 @@ impl Walk {
     pub fn size(self, [height, width]: [usize; 2]) -> [usize; 2] {
         let size = |side: usize| (side << u32::from(self.doubled)).div_ceil(self.stride);
         [size(height), size(width)]
+    }
+
+    /// How many rows of the output are made at once.
+    fn n_each(self) -> usize {
+        1 + usize::from(self.doubled)
     }
 
     /// The rows that some rows of the output see, of `height`.
@@ -181,7 +186,8 @@ impl Conv {
     pub fn run(&self, input: Maps<'_>, then: Then<'_>, output: MapsMut<'_>) {
         let size = self.walk.size([input.height, input.width]);
         self.check_input(input);
-        self.check_output(then, size, &output);
+        self.check_then(then, size);
+        self.check_output(size, &output);
         if output.values.is_empty() {
             return;
         }
@@ -201,9 +207,13 @@ impl Conv {
         assert!(input.peaks.is_none_or(|peaks| peaks.len() == input.height));
     }
 
-    fn check_output(&self, then: Then<'_>, [height, width]: [usize; 2], output: &MapsMut<'_>) {
+    fn check_output(&self, [height, width]: [usize; 2], output: &MapsMut<'_>) {
         let n = height * width * self.n_out;
         assert_eq!([output.values.len(), output.peaks.len()], [n, height]);
+    }
+
+    fn check_then(&self, then: Then<'_>, [height, width]: [usize; 2]) {
+        let n = height * width * self.n_out;
         assert!(then.bias.is_none_or(|bias| bias.len() == self.n_out));
         assert!(then.add.is_none_or(|add| add.len() == n));
     }

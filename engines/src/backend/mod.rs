@@ -66,7 +66,8 @@ pub(crate) trait Backend {
     /// network's first layers on the way.
     fn upload(&mut self, frame: &Frame<'_>, light: Light, input: &mut Self::Tensor) -> Result<()>;
 
-    /// Starts the network in a slot; until [`Backend::wait`] both pictures belong to it.
+    /// Starts the network in a slot; until [`Backend::wait`] both pictures belong to it. A backend may leave its last layers to
+    /// those who take the painted picture.
     fn infer(
         &mut self,
         slot_idx: usize,

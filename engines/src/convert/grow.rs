@@ -87,7 +87,7 @@ impl Grow {
             (Some(chroma), PixelFormat::P010) => {
                 grow_420::write::<P010>(self, chroma, picture, bounds, paint, target);
             }
-            _ => write_bands(self.bands(picture, bounds), paint, target),
+            _ => write_bands(self.bands(picture, bounds), BAND_ROWS, paint, target),
         }
     }
 
@@ -197,9 +197,8 @@ mod tests {
     use fast_image_resize::FilterType;
 
     use super::super::video::{format, resized};
-    use super::super::{Arrangement, Picture};
+    use super::super::{Canvas, Picture};
     use super::*;
-    use crate::geometry::Window;
 
     #[test]
     fn pictures_are_scaled_as_planes_are() {
@@ -214,18 +213,7 @@ mod tests {
             let data: Vec<_> = (0..3 * width * height)
                 .map(|i| (i * 7919 % 1009) as f32 / 4.0)
                 .collect();
-            let picture = Picture {
-                data: &data,
-                width,
-                height,
-                window: Window {
-                    left: 0,
-                    top: 0,
-                    width,
-                    height,
-                },
-                arrangement: Arrangement::Planes,
-            };
+            let picture = Picture::new(&data, Canvas::planes(own));
             let wanted = resized(&data, own, whole, FilterType::CatmullRom);
             let format = &format(PixelFormat::Rgb, whole.0, whole.1);
             let found = Grow::new(own, format).planes(&picture);

@@ -139,12 +139,11 @@ impl Band<'_> {
 mod tests {
     use super::super::video::{Video, format, noise};
     use super::super::write::write_bands;
-    use super::super::{Arrangement, Picture};
+    use super::super::{Canvas, Picture};
     use super::*;
     use crate::colour::Affine;
     use crate::convention::{Channels, ValueRange};
     use crate::frame::PixelFormat;
-    use crate::geometry::Window;
     use crate::settings::Look;
 
     #[test]
@@ -162,18 +161,7 @@ mod tests {
                     // Far enough from black and white that scaling does not go beyond.
                     .map(|i| 0.35 + 0.3 * (i * 7919 % 1009) as f32 / 1009.0)
                     .collect();
-                let picture = Picture {
-                    data: &data,
-                    width: own.0,
-                    height: own.1,
-                    window: Window {
-                        left: 0,
-                        top: 0,
-                        width: own.0,
-                        height: own.1,
-                    },
-                    arrangement: Arrangement::Planes,
-                };
+                let picture = Picture::new(&data, Canvas::planes(own));
                 let video = noise(format(pixels, whole.0, whole.1), 3);
                 let grow = Grow::new(own, &video.format);
                 for (strength, keep_colors) in [(1.0, false), (0.4, false), (0.7, true)] {
@@ -189,7 +177,8 @@ mod tests {
                     };
                     let blank = || Video::new(video.format, 5, |_, _, _| 0);
                     let [mut wanted, mut found] = [blank(), blank()];
-                    write_bands(grow.bands(&picture, None), &paint, &mut wanted.frame_mut());
+                    let bands = grow.bands(&picture, None);
+                    write_bands(bands, BAND_ROWS, &paint, &mut wanted.frame_mut());
                     grow.write(&picture, None, &paint, &mut found.frame_mut());
                     let difference = super::super::video::largest_difference(&wanted, &found);
                     assert!(

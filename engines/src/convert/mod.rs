@@ -5,6 +5,7 @@
 
 mod grow;
 mod grow_420;
+mod painting;
 mod picture;
 mod read;
 mod samples;
@@ -15,12 +16,13 @@ pub(crate) mod video;
 mod write;
 
 pub(crate) use grow::Grow;
-pub(crate) use picture::{Arrangement, Picture, PictureMut, Pixels};
+pub(crate) use painting::{Finish, PaintedRows, Painting};
+pub(crate) use picture::{Arrangement, Canvas, Picture, PictureMut, Pixels};
 pub(crate) use read::{Rows, Shown, read};
 pub(crate) use shrink::Shrink;
 #[cfg(feature = "tensorrt-common")]
 pub(crate) use taps::{Filter, spans};
-pub(crate) use write::{Band, Paint, write, write_bands};
+pub(crate) use write::{Band, Paint, write, write_bands, write_painting};
 
 /// Pixels of a tile. Even, so that a tile never splits a chroma sample.
 pub(crate) const TILE_PX: usize = 256;
@@ -63,6 +65,12 @@ mod tests {
         };
         let width = (format.width + 16).next_multiple_of(4);
         let height = (format.height + 16).next_multiple_of(4);
+        let canvas = Canvas {
+            width,
+            height,
+            window,
+            arrangement,
+        };
         let mut data = vec![f32::NAN; 3 * width * height];
         let there = Affine::into_network(&format, Channels::Rgb, ValueRange::Unit);
         let back = Affine::from_network(&format, Channels::Rgb, ValueRange::Unit);
@@ -75,23 +83,14 @@ mod tests {
             &rows,
             &mut PictureMut {
                 data: &mut data,
-                width,
-                height,
-                window,
-                arrangement,
+                canvas,
             },
         );
         assert!(
             data.iter().all(|value| value.is_finite()),
             "{arrangement:?}: a value was left out"
         );
-        let picture = Picture {
-            data: &data,
-            width,
-            height,
-            window,
-            arrangement,
-        };
+        let picture = Picture::new(&data, canvas);
         write(
             &picture,
             &Paint {
@@ -124,13 +123,13 @@ mod tests {
             width: 3,
             height: 2,
         };
-        let arrangement = Arrangement::Planes;
+        let canvas = Canvas {
+            window,
+            ..Canvas::planes((7, 4))
+        };
         let picture = &mut PictureMut {
             data: &mut data,
-            width: 7,
-            height: 4,
-            window,
-            arrangement,
+            canvas,
         };
         read(&Counting, picture);
         let first = [3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0];
@@ -160,10 +159,12 @@ mod tests {
                 &rows,
                 &mut PictureMut {
                     data: &mut data,
-                    width,
-                    height,
-                    window,
-                    arrangement,
+                    canvas: Canvas {
+                        width,
+                        height,
+                        window,
+                        arrangement,
+                    },
                 },
             );
             data
@@ -258,19 +259,7 @@ mod tests {
         let source = smooth(format(pixels, 64, 32), 0);
         let mut target = Video::new(source.format, 0, |_, _, _| 0);
         let data = vec![0.5; 3 * 64 * 32];
-        let window = Window {
-            left: 0,
-            top: 0,
-            width: 64,
-            height: 32,
-        };
-        let picture = Picture {
-            arrangement: Arrangement::Planes,
-            data: &data,
-            width: 64,
-            height: 32,
-            window,
-        };
+        let picture = Picture::new(&data, Canvas::planes((64, 32)));
         let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
         write(
             &picture,
@@ -349,19 +338,7 @@ mod tests {
         for (value, wanted) in [(-3.0, 0), (7.0, 255), (f32::NAN, 0)] {
             let mut target = Video::new(source.format, 0, |_, _, _| 9);
             let data = vec![value; 3 * 32 * 16];
-            let window = Window {
-                left: 0,
-                top: 0,
-                width: 32,
-                height: 16,
-            };
-            let picture = Picture {
-                arrangement: Arrangement::Planes,
-                data: &data,
-                width: 32,
-                height: 16,
-                window,
-            };
+            let picture = Picture::new(&data, Canvas::planes((32, 16)));
             let back = Affine::from_network(&source.format, Channels::Rgb, ValueRange::Unit);
             write(
                 &picture,

@@ -53,27 +53,7 @@ impl Arrangement {
     }
 }
 
-/// A picture of which a window holds the frame.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Picture<'a> {
-    pub data: &'a [f32],
-    pub width: usize,
-    pub height: usize,
-    pub window: Window,
-    pub arrangement: Arrangement,
-}
-
-/// A picture that can be written.
-#[derive(Debug)]
-pub(crate) struct PictureMut<'a> {
-    pub data: &'a mut [f32],
-    pub width: usize,
-    pub height: usize,
-    pub window: Window,
-    pub arrangement: Arrangement,
-}
-
-/// What a picture that can be written is like.
+/// What a picture of which a window holds the frame is like.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Canvas {
     pub width: usize,
@@ -82,21 +62,59 @@ pub(crate) struct Canvas {
     pub arrangement: Arrangement,
 }
 
-impl PictureMut<'_> {
-    pub(crate) fn canvas(&self) -> Canvas {
-        let &Self {
+impl Canvas {
+    /// Values of a row of blocks.
+    pub(super) fn block_row(&self) -> usize {
+        3 * self.width * self.arrangement.block()
+    }
+
+    /// One of planes that the frame fills.
+    #[cfg(test)]
+    pub(crate) fn planes((width, height): (usize, usize)) -> Self {
+        let window = Window {
+            left: 0,
+            top: 0,
+            width,
+            height,
+        };
+        Self {
             width,
             height,
             window,
-            arrangement,
-            ..
-        } = self;
-        Canvas {
-            width,
-            height,
-            window,
-            arrangement,
+            arrangement: Arrangement::Planes,
         }
+    }
+}
+
+/// A picture, or some rows of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Picture<'a> {
+    data: &'a [f32],
+    canvas: Canvas,
+    /// The first row that there is.
+    top: usize,
+}
+
+/// A picture that can be written.
+#[derive(Debug)]
+pub(crate) struct PictureMut<'a> {
+    pub data: &'a mut [f32],
+    pub canvas: Canvas,
+}
+
+impl<'a> Picture<'a> {
+    /// The whole of it.
+    pub(crate) fn new(data: &'a [f32], canvas: Canvas) -> Self {
+        Self::from_row(0, data, canvas)
+    }
+
+    /// Rows from `top` on, with which a row of blocks begins.
+    pub(super) fn from_row(top: usize, data: &'a [f32], canvas: Canvas) -> Self {
+        Self { data, canvas, top }
+    }
+
+    pub(crate) fn window(&self) -> Window {
+        self.canvas.window
     }
 }
 
@@ -110,11 +128,18 @@ impl Pixels for Picture<'_> {
     /// Rows and pixels are those of the window.
     #[inline(always)]
     fn load(&self, y: usize, x: usize, out: [&mut [f32]; 3]) {
-        let (y, x) = (self.window.top + y, self.window.left + x);
-        match self.arrangement {
+        let Canvas {
+            width,
+            window,
+            arrangement,
+            ..
+        } = self.canvas;
+        let (y, x) = (window.top + y - self.top, window.left + x);
+        match arrangement {
             Arrangement::Planes => {
+                let height = self.data.len() / (3 * width);
                 for (c, out) in out.into_iter().enumerate() {
-                    let start = (c * self.height + y) * self.width + x;
+                    let start = (c * height + y) * width + x;
                     out.copy_from_slice(&self.data[start..][..out.len()]);
                 }
             }
@@ -137,7 +162,7 @@ impl Picture<'_> {
     ) {
         let block = 3 * N * N;
         let (start, pixel, channel) = steps::<N, BY_CHANNEL>(y);
-        let blocks = &self.data[y / N * (self.width / N) * block..];
+        let blocks = &self.data[y / N * (self.canvas.width / N) * block..];
         // Up to the next block and behind the last one pixel by pixel, between them block by block.
         let n_head = (x.next_multiple_of(N) - x).min(red.len());
         let n_blocks = (red.len() - n_head) / N;

@@ -72,7 +72,7 @@ impl Shown<'_> {
 /// Fills a picture: its window with `rows`, everything round it by folding reflection. The picture is
 /// mirrored at its border pixels, again and again, so that a border may be wider than the picture.
 pub(crate) fn read(rows: &impl Rows, picture: &mut PictureMut<'_>) {
-    let canvas = picture.canvas();
+    let canvas = picture.canvas;
     let len = 3 * canvas.width * canvas.height;
     let data = &mut picture.data[..len];
     match canvas.arrangement {
@@ -97,11 +97,6 @@ pub(crate) fn read(rows: &impl Rows, picture: &mut PictureMut<'_>) {
 }
 
 impl Canvas {
-    /// Values of a row of blocks.
-    fn block_row(&self) -> usize {
-        3 * self.width * self.arrangement.block()
-    }
-
     /// Writes the rows of blocks from `first` on for which there is room in `blocks`: the same as [`read()`] does.
     pub(crate) fn fill(&self, rows: &impl Rows, first: usize, blocks: &mut [f32]) {
         let n = self.arrangement.block();

@@ -172,27 +172,16 @@ mod tests {
     use fast_image_resize::FilterType;
 
     use super::super::video::{format, noise, resized};
-    use super::super::{Arrangement, PictureMut, read};
+    use super::super::{Canvas, PictureMut, read};
     use super::*;
     use crate::colour::Affine;
     use crate::convention::{Channels, ValueRange};
-    use crate::geometry::Window;
 
     fn planes(size: (usize, usize), fill: impl FnOnce(&mut PictureMut<'_>)) -> Vec<f32> {
-        let (width, height) = size;
-        let mut data = vec![f32::NAN; 3 * width * height];
-        let window = Window {
-            left: 0,
-            top: 0,
-            width,
-            height,
-        };
+        let mut data = vec![f32::NAN; 3 * size.0 * size.1];
         fill(&mut PictureMut {
             data: &mut data,
-            width,
-            height,
-            window,
-            arrangement: Arrangement::Planes,
+            canvas: Canvas::planes(size),
         });
         data
     }

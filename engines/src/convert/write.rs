@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::picture::WIDE_PX;
 use super::samples::{Chroma420, I420, Nv12, P010, to_u8, unpack};
-use super::{BAND_ROWS, Pixels, TILE_PX};
+use super::{BAND_ROWS, Painting, Pixels, TILE_PX};
 use crate::colour::Affine;
 use crate::frame::{Frame, FrameMut, PixelFormat};
 use crate::settings::Look;
@@ -23,7 +23,7 @@ pub(crate) struct Paint<'a> {
     pub look: Look,
 }
 
-/// [`BAND_ROWS`] rows of a picture, or fewer at its end.
+/// Some rows of a picture.
 pub(crate) trait Band: Send {
     /// Fills three rows with pixels of row `y` of the picture, from pixel `x` on. Every pixel is asked for once, [`TILE_PX`] at a
     /// time but for the last of a row.
@@ -41,40 +41,56 @@ impl<P: Pixels> Band for &P {
 /// rows, weighted 1 2 1 about its site in x.
 pub(crate) fn write(picture: &impl Pixels, paint: &Paint<'_>, target: &mut FrameMut<'_>) {
     let n_bands = target.format().height.div_ceil(BAND_ROWS);
-    write_bands(rayon::iter::repeat_n(picture, n_bands), paint, target);
+    let bands = rayon::iter::repeat_n(picture, n_bands);
+    write_bands(bands, BAND_ROWS, paint, target);
 }
 
-/// The same of all bands of a picture.
-pub(crate) fn write_bands<I>(bands: I, paint: &Paint<'_>, target: &mut FrameMut<'_>)
+/// The same of what a network has painted.
+pub(crate) fn write_painting(
+    painting: &Painting<'_>,
+    paint: &Paint<'_>,
+    target: &mut FrameMut<'_>,
+) {
+    let (height, n_rows) = (target.format().height, painting.band_rows());
+    let bands = (0..height.div_ceil(n_rows)).into_par_iter();
+    let bands = bands.map(|idx| {
+        let first = idx * n_rows;
+        painting.rows(first..height.min(first + n_rows))
+    });
+    write_bands(bands, n_rows, paint, target);
+}
+
+/// The same of all bands of a picture, each of `n_rows` rows, an even number, or fewer at its end.
+pub(crate) fn write_bands<I>(bands: I, n_rows: usize, paint: &Paint<'_>, target: &mut FrameMut<'_>)
 where
     I: IndexedParallelIterator<Item: Band>,
 {
     match paint.source.format().pixels {
-        PixelFormat::Nv12 => write_420::<Nv12, I>(bands, paint, target),
-        PixelFormat::I420 => write_420::<I420, I>(bands, paint, target),
-        PixelFormat::P010 => write_420::<P010, I>(bands, paint, target),
-        PixelFormat::Rgba => write_packed::<4, 0, true, I>(bands, paint, target),
-        PixelFormat::Bgra => write_packed::<4, 2, true, I>(bands, paint, target),
-        PixelFormat::Rgbx => write_packed::<4, 0, false, I>(bands, paint, target),
-        PixelFormat::Bgrx => write_packed::<4, 2, false, I>(bands, paint, target),
-        PixelFormat::Rgb => write_packed::<3, 0, false, I>(bands, paint, target),
-        PixelFormat::Bgr => write_packed::<3, 2, false, I>(bands, paint, target),
+        PixelFormat::Nv12 => write_420::<Nv12, I>(bands, n_rows, paint, target),
+        PixelFormat::I420 => write_420::<I420, I>(bands, n_rows, paint, target),
+        PixelFormat::P010 => write_420::<P010, I>(bands, n_rows, paint, target),
+        PixelFormat::Rgba => write_packed::<4, 0, true, I>(bands, n_rows, paint, target),
+        PixelFormat::Bgra => write_packed::<4, 2, true, I>(bands, n_rows, paint, target),
+        PixelFormat::Rgbx => write_packed::<4, 0, false, I>(bands, n_rows, paint, target),
+        PixelFormat::Bgrx => write_packed::<4, 2, false, I>(bands, n_rows, paint, target),
+        PixelFormat::Rgb => write_packed::<3, 0, false, I>(bands, n_rows, paint, target),
+        PixelFormat::Bgr => write_packed::<3, 2, false, I>(bands, n_rows, paint, target),
     }
 }
 
-fn write_420<F: Chroma420, I>(bands: I, paint: &Paint<'_>, target: &mut FrameMut<'_>)
+fn write_420<F: Chroma420, I>(bands: I, n_rows: usize, paint: &Paint<'_>, target: &mut FrameMut<'_>)
 where
     I: IndexedParallelIterator<Item: Band>,
 {
     let height = target.format().height;
     let strides = target.planes().each_ref().map(|plane| plane.stride_bytes);
-    let bands = bands.zip(bands_420(target, BAND_ROWS)).enumerate();
+    let bands = bands.zip(bands_420(target, n_rows)).enumerate();
     bands.for_each(|(band_idx, (mut band, [luma, u, v]))| {
         let band = &mut band;
         vectorise!({
-            let n_rows = BAND_ROWS.min(height - band_idx * BAND_ROWS);
-            for pair in 0..n_rows.div_ceil(2) {
-                let y = band_idx * BAND_ROWS + 2 * pair;
+            let first = band_idx * n_rows;
+            for pair in 0..n_rows.min(height - first).div_ceil(2) {
+                let y = first + 2 * pair;
                 let rows = &mut luma[2 * pair * strides[0]..];
                 let u = &mut u[pair * strides[1]..];
                 let v = v.get_mut(pair * strides[2]..).unwrap_or(&mut []);
@@ -248,6 +264,7 @@ fn fade(photo: &[f32], paint: &mut [f32], strength: f32) {
 
 fn write_packed<const BYTES: usize, const RED: usize, const ALPHA: bool, I>(
     bands: I,
+    n_rows: usize,
     paint: &Paint<'_>,
     target: &mut FrameMut<'_>,
 ) where
@@ -256,13 +273,13 @@ fn write_packed<const BYTES: usize, const RED: usize, const ALPHA: bool, I>(
     let height = target.format().height;
     let plane = &mut target.planes()[0];
     let stride = plane.stride_bytes;
-    let rows = plane.data.par_chunks_mut(stride * BAND_ROWS);
+    let rows = plane.data.par_chunks_mut(stride * n_rows);
     let bands = bands.zip(rows).enumerate();
     bands.for_each(|(band_idx, (mut band, rows))| {
         let band = &mut band;
         vectorise!({
-            let first = band_idx * BAND_ROWS;
-            for y in first..height.min(first + BAND_ROWS) {
+            let first = band_idx * n_rows;
+            for y in first..height.min(first + n_rows) {
                 let row = &mut rows[(y - first) * stride..];
                 write_packed_row::<BYTES, RED, ALPHA>(band, paint, y, row);
             }

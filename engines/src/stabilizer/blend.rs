@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::history::{History, store};
 use super::hold::{HeldBand, Hold, held_bands};
 use super::motion::Motion;
-use super::painted::Painted;
+use super::painted::{self, Painted};
 use super::row::{gradient, greater, lesser, range_of, sharpen};
 use super::segments::{SEGMENT, Segments, ramp};
 use super::sharpening::Sharpening;
@@ -22,6 +22,9 @@ use crate::simd::{dispatch, vectorise};
 
 /// History may go beyond the range of the nine pixels about it by this share of white.
 pub(crate) const MARGIN: f32 = 0.04 * History::WHITE;
+/// Rows above and below that a row sees of the painted picture: sharpened from those beside it, which are cut to the range of
+/// those beside them.
+const REACH: usize = 2;
 /// Bands of rows per thread: more would blend more rows twice, fewer would let threads wait for each other.
 const BANDS: usize = 4;
 /// Gradients are compared on every so many rows: a prime number, for paint may have a pattern that repeats.
@@ -56,10 +59,12 @@ impl Blender {
             .par_chunks_mut(row_len * band_rows)
             .enumerate()
             .for_each(|(band_idx, band)| {
+                let first = band_idx * band_rows;
+                let painted = painted.rows(first..first + band.len() / row_len);
                 with_rows(width, |rows| {
                     let row = &mut rows.moved[..];
                     vectorise!(for (i, out) in band.chunks_exact_mut(row_len).enumerate() {
-                        painted.load(band_idx * band_rows + i, row);
+                        painted.load(first + i, row);
                         store(out, row);
                     });
                 });
@@ -86,24 +91,28 @@ impl Blender {
             sharpening,
             segments,
         } = self;
-        let work = Work {
-            painted,
-            before,
-            warp,
-            segments,
-            amount: sharpening.amount(),
-            margin: fade.map_or(MARGIN, |_| History::WHITE),
-        };
+        let amount = sharpening.amount();
         let gradients = [AtomicU64::new(0), AtomicU64::new(0)];
         now.data_mut()
             .par_chunks_mut(row_len * band_rows)
             .enumerate()
             .for_each(|(band_idx, band)| {
+                let first = band_idx * band_rows;
+                let end = first + band.len() / row_len;
+                let seen = first.saturating_sub(REACH)..(end + REACH).min(height);
+                let work = Work {
+                    painted: painted.rows(seen),
+                    before,
+                    warp,
+                    segments,
+                    amount,
+                    margin: fade.map_or(MARGIN, |_| History::WHITE),
+                };
                 let found = with_rows(width, |rows| {
                     dispatch(Band {
                         work: &work,
                         rows,
-                        first: band_idx * band_rows,
+                        first,
                         out: band,
                     })
                 });
@@ -118,21 +127,18 @@ impl Blender {
     /// Blends a painted picture with a history of which nothing moves, in its place and band by band as it is taken.
     pub(crate) fn hold<'a>(
         &'a mut self,
-        painted: &'a Painted<'a>,
+        painted: Painted<'a>,
         motion: &Motion,
         fade: Option<f32>,
         history: &'a mut History,
     ) -> impl IndexedParallelIterator<Item = HeldBand<'a>> {
         let size = (history.width, history.height);
         self.segments.fill(motion, fade.unwrap_or(1.0), size);
-        held_bands(
-            Hold {
-                painted,
-                segments: &self.segments,
-                size,
-            },
-            history,
-        )
+        let hold = Hold {
+            segments: &self.segments,
+            size,
+        };
+        held_bands(hold, painted, history)
     }
 }
 
@@ -141,9 +147,9 @@ fn band_rows(height: usize) -> usize {
     height.div_ceil(BANDS * rayon::current_num_threads()).max(8)
 }
 
-/// What every band needs to know.
+/// What a band needs to know.
 struct Work<'a> {
-    painted: &'a Painted<'a>,
+    painted: painted::Rows<'a>,
     before: &'a History,
     warp: &'a Warp,
     segments: &'a Segments,
@@ -261,7 +267,7 @@ impl WithSimd for Band<'_> {
                 }
             } else {
                 out.copy_from_slice(work.before.whole_row(y));
-                work.hold().whole_row(y, out);
+                work.hold().whole_row(&work.painted, y, out);
             }
         }
         gradients
@@ -272,7 +278,6 @@ impl Work<'_> {
     /// What nothing moves in.
     fn hold(&self) -> Hold<'_> {
         Hold {
-            painted: self.painted,
             segments: self.segments,
             size: (self.before.width, self.before.height),
         }
@@ -417,9 +422,10 @@ impl Work<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
-    use crate::convert::{Arrangement, Picture, Pixels};
-    use crate::geometry::Window;
+    use crate::convert::{Canvas, Finish, Painting, Picture, Pixels};
 
     const WIDTH: usize = 75;
     const HEIGHT: usize = 50;
@@ -432,23 +438,32 @@ mod tests {
     }
 
     fn painted(data: &[f32]) -> Painted<'_> {
-        let window = Window {
-            left: 0,
-            top: 0,
-            width: WIDTH,
-            height: HEIGHT,
-        };
-        let picture = Picture {
-            data,
-            width: WIDTH,
-            height: HEIGHT,
-            window,
-            arrangement: Arrangement::Planes,
-        };
+        let picture = Picture::new(data, Canvas::planes((WIDTH, HEIGHT)));
         Painted {
-            picture,
+            painting: Painting::Whole(picture),
             bounds: (0.0, 1.0),
             is_bgr: false,
+        }
+    }
+
+    /// The same with an end that copies its rows.
+    fn unfinished(data: &[f32]) -> Painted<'_> {
+        struct Copy;
+        impl Finish for Copy {
+            fn finish(&self, values: &[f32], rows: Range<usize>, out: &mut [f32]) {
+                let planes = values.chunks_exact(WIDTH * HEIGHT);
+                for (plane, out) in planes.zip(out.chunks_exact_mut(WIDTH * rows.len())) {
+                    out.copy_from_slice(&plane[WIDTH * rows.start..WIDTH * rows.end]);
+                }
+            }
+        }
+        Painted {
+            painting: Painting::Unfinished {
+                values: data,
+                canvas: Canvas::planes((WIDTH, HEIGHT)),
+                finish: &Copy,
+            },
+            ..painted(data)
         }
     }
 
@@ -474,17 +489,20 @@ mod tests {
     }
 
     fn blend(old: &[f32], new: &[f32], motion: &Motion, fade: Option<f32>) -> History {
-        let mut blender = Blender::default();
-        let (mut before, mut now) = (History::new(WIDTH, HEIGHT), History::new(WIDTH, HEIGHT));
-        blender.take(&painted(old), &mut before);
-        blender.blend(&painted(new), motion, fade, &before, &mut now);
-        if motion.is_still {
-            let painted = painted(new);
-            let held = blender.hold(&painted, motion, fade, &mut before);
-            held.for_each(|mut band| band.take_all());
-            assert!(before == now, "in place is not the same");
-        }
-        now
+        let [whole, finished] = [painted, unfinished].map(|painted| {
+            let mut blender = Blender::default();
+            let (mut before, mut now) = (History::new(WIDTH, HEIGHT), History::new(WIDTH, HEIGHT));
+            blender.take(&painted(old), &mut before);
+            blender.blend(&painted(new), motion, fade, &before, &mut now);
+            if motion.is_still {
+                let held = blender.hold(painted(new), motion, fade, &mut before);
+                held.for_each(|mut band| band.take_all());
+                assert!(before == now, "in place is not the same");
+            }
+            now
+        });
+        assert!(whole == finished, "finished row by row is not the same");
+        whole
     }
 
     #[test]

@@ -6,14 +6,13 @@
 use rayon::prelude::*;
 
 use super::history::{History, cut, extend, inner_mut, to_u16};
-use super::painted::Painted;
+use super::painted::{Painted, Rows};
 use super::segments::{SEGMENT, Segments, ramp};
-use crate::convert::{BAND_ROWS, Band, TILE_PX};
+use crate::convert::{Band, TILE_PX};
 
-/// A painted picture and what is kept of the history.
+/// What is kept of the history.
 #[derive(Clone, Copy)]
 pub(super) struct Hold<'a> {
-    pub painted: &'a Painted<'a>,
     pub segments: &'a Segments,
     /// Width and height of the picture.
     pub size: (usize, usize),
@@ -22,6 +21,7 @@ pub(super) struct Hold<'a> {
 /// Rows of the history that become what is shown when they are taken. Values are from 0 to [`History::WHITE`].
 pub(crate) struct HeldBand<'a> {
     hold: Hold<'a>,
+    painted: Rows<'a>,
     first: usize,
     rows: &'a mut [u16],
     row_len: usize,
@@ -30,25 +30,36 @@ pub(crate) struct HeldBand<'a> {
 /// All bands of a history.
 pub(super) fn held_bands<'a>(
     hold: Hold<'a>,
+    painted: Painted<'a>,
     history: &'a mut History,
 ) -> impl IndexedParallelIterator<Item = HeldBand<'a>> {
     let row_len = history.row_len();
-    let bands = history.data_mut().par_chunks_mut(row_len * BAND_ROWS);
-    bands.enumerate().map(move |(band_idx, rows)| HeldBand {
-        hold,
-        first: band_idx * BAND_ROWS,
-        rows,
-        row_len,
+    let n_rows = painted.painting.band_rows();
+    let bands = history.data_mut().par_chunks_mut(row_len * n_rows);
+    bands.enumerate().map(move |(band_idx, rows)| {
+        let first = band_idx * n_rows;
+        HeldBand {
+            hold,
+            painted: painted.rows(first..first + rows.len() / row_len),
+            first,
+            rows,
+            row_len,
+        }
     })
 }
 
 impl Hold<'_> {
     /// Blends pixels of row `y` from `x` on, a whole number of segments, into `row` of the history, and gives what they are.
     #[inline(always)]
-    fn tile(&self, y: usize, x: usize, row: &mut [u16], mut out: [&mut [f32]; 3]) {
+    fn tile(
+        &self,
+        painted: &Rows<'_>,
+        [x, y]: [usize; 2],
+        row: &mut [u16],
+        mut out: [&mut [f32]; 3],
+    ) {
         let ((width, height), n) = (self.size, out[0].len());
-        self.painted
-            .load_part(y, x, out.each_mut().map(|out| &mut out[..]));
+        painted.load_part(y, x, out.each_mut().map(|out| &mut out[..]));
         let mix = self.segments.mix(y, height);
         let mut share = [0.0; TILE_PX];
         let segments = x / SEGMENT..(x + n).div_ceil(SEGMENT);
@@ -56,7 +67,7 @@ impl Hold<'_> {
             ramp(mix.share(segment), mix.share(segment + 1), share);
         }
         let share = &share[..n];
-        let (low, scale) = self.painted.scale();
+        let (low, scale) = painted.scale();
         for (channel, out) in out.into_iter().enumerate() {
             let row = &mut inner_mut(row, channel, width)[x..][..n];
             let out = &mut out[..n];
@@ -74,12 +85,13 @@ impl Hold<'_> {
 
     /// Blends row `y` into `row` of the history.
     #[inline(always)]
-    pub(super) fn whole_row(&self, y: usize, row: &mut [u16]) {
+    pub(super) fn whole_row(&self, painted: &Rows<'_>, y: usize, row: &mut [u16]) {
         let (width, _) = self.size;
         for x in (0..width).step_by(TILE_PX) {
             let mut out = [[0.0; TILE_PX]; 3];
             let n = TILE_PX.min(width - x);
-            self.tile(y, x, row, out.each_mut().map(|out| &mut out[..n]));
+            let out = out.each_mut().map(|out| &mut out[..n]);
+            self.tile(painted, [x, y], row, out);
         }
     }
 }
@@ -89,13 +101,14 @@ impl HeldBand<'_> {
     pub(crate) fn take_all(&mut self) {
         let Self {
             hold,
+            painted,
             first,
             rows,
             row_len,
         } = self;
         crate::simd::vectorise!(
             for (i, row) in rows.chunks_exact_mut(*row_len).enumerate() {
-                hold.whole_row(*first + i, row);
+                hold.whole_row(painted, *first + i, row);
             }
         );
     }
@@ -105,6 +118,6 @@ impl Band for HeldBand<'_> {
     #[inline(always)]
     fn take(&mut self, y: usize, x: usize, out: [&mut [f32]; 3]) {
         let row = &mut self.rows[(y - self.first) * self.row_len..][..self.row_len];
-        self.hold.tile(y, x, row, out);
+        self.hold.tile(&self.painted, [x, y], row, out);
     }
 }

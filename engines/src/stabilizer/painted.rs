@@ -1,19 +1,40 @@
 //! A network's output as the blend takes it.
 
-use super::history::{History, cut};
-use crate::convert::{Picture, Pixels};
+use std::ops::Range;
 
-/// A painted picture with what its values mean.
+use super::history::{History, cut};
+use crate::convert::{self, Painting, Pixels};
+
+/// What was painted, with what its values mean.
+#[derive(Clone, Copy)]
 pub(crate) struct Painted<'a> {
     /// Its window is the picture.
-    pub picture: Picture<'a>,
+    pub painting: Painting<'a>,
     /// Values of black and white.
     pub bounds: (f32, f32),
     /// Its first channel is blue.
     pub is_bgr: bool,
 }
 
-impl Painted<'_> {
+/// Some rows of it.
+pub(super) struct Rows<'a> {
+    rows: convert::PaintedRows<'a>,
+    bounds: (f32, f32),
+    is_bgr: bool,
+}
+
+impl<'a> Painted<'a> {
+    /// Some rows, made by the thread at hand if they are not there.
+    pub(super) fn rows(&self, rows: Range<usize>) -> Rows<'a> {
+        Rows {
+            rows: self.painting.rows(rows),
+            bounds: self.bounds,
+            is_bgr: self.is_bgr,
+        }
+    }
+}
+
+impl Rows<'_> {
     /// Row `y` of the picture as red, green and blue, one after the other, from 0 to 65535.
     #[inline(always)]
     pub(super) fn load(&self, y: usize, row: &mut [f32]) {
@@ -43,10 +64,11 @@ impl Painted<'_> {
     /// Pixels of row `y` from pixel `x` on, in the network's values.
     #[inline(always)]
     pub(super) fn load_part(&self, y: usize, x: usize, [red, green, blue]: [&mut [f32]; 3]) {
+        let picture = self.rows.picture();
         if self.is_bgr {
-            self.picture.load(y, x, [blue, green, red]);
+            picture.load(y, x, [blue, green, red]);
         } else {
-            self.picture.load(y, x, [red, green, blue]);
+            picture.load(y, x, [red, green, blue]);
         }
     }
 }

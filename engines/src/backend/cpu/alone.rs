@@ -35,6 +35,7 @@ impl NetworkAlone {
             trunk: None,
             size,
             way,
+            by_rows: false,
             n_slots: 1,
         };
         let session = Session::open(model, &convention, &plan)?;

@@ -17,7 +17,7 @@ pub(crate) use runtime::probe;
 
 use super::values::Values;
 use super::{Backend, Done};
-use crate::convert::{self, Grow, Paint, Picture, Pixels, Shown, Shrink};
+use crate::convert::{self, Grow, Paint, Shown, Shrink};
 use crate::error::Result;
 use crate::frame::{Frame, FrameFormat, FrameMut};
 use crate::geometry::{Geometry, Window};
@@ -71,6 +71,7 @@ impl Cpu {
             trunk: trunk.as_ref(),
             size,
             way,
+            by_rows: !geometry.scales(format.width, format.height),
             n_slots,
         };
         let network = Network::open(model, &convention, plan)?;
@@ -226,23 +227,33 @@ impl Backend for Cpu {
         match done {
             Done::Painted(painted) => {
                 (paint.map, paint.bounds) = (&values.from_network, values.bounds);
-                let picture = picture_of(painted, network, window)?;
-                let bounds = is_trunk.then_some(values.bounds);
-                write(&picture, bounds, grow.as_ref(), &paint, target);
+                let painting = network.painting(painted, window)?;
+                match grow {
+                    None => convert::write_painting(&painting, &paint, target),
+                    Some(grow) => {
+                        let rows = painting.rows(0..window.height);
+                        let bounds = is_trunk.then_some(values.bounds);
+                        grow.write(&rows.picture(), bounds, &paint, target);
+                    }
+                }
                 return Ok(());
             }
             Done::Blended => {}
             Done::Held((painted, motion)) => {
                 let painted = painted_of(painted, network, window, values)?;
-                let bands = steady.hold(&painted, motion);
+                let n_rows = painted.painting.band_rows();
+                let bands = steady.hold(painted, motion);
                 if grow.is_none() {
-                    convert::write_bands(bands, &paint, target);
+                    convert::write_bands(bands, n_rows, &paint, target);
                     return Ok(());
                 }
                 bands.for_each(|mut band| band.take_all());
             }
         }
-        write(&steady.history, None, grow.as_ref(), &paint, target);
+        match grow {
+            None => convert::write(&steady.history, &paint, target),
+            Some(grow) => grow.write(&steady.history, None, &paint, target),
+        }
         Ok(())
     }
 
@@ -251,42 +262,16 @@ impl Backend for Cpu {
     }
 }
 
-/// What the network gave, as the rest sees it.
-fn picture_of<'a>(painted: &'a Tensor, network: &Network, window: Window) -> Result<Picture<'a>> {
-    let (width, height) = network.painted_size();
-    Ok(Picture {
-        data: painted.values()?,
-        width,
-        height,
-        window,
-        arrangement: network.painted_arrangement(),
-    })
-}
-
-/// The same, as it is blended.
+/// What the network gave, as it is blended.
 fn painted_of<'a>(
     painted: &'a Tensor,
-    network: &Network,
+    network: &'a Network,
     window: Window,
     values: &Values,
 ) -> Result<Painted<'a>> {
     Ok(Painted {
-        picture: picture_of(painted, network, window)?,
+        painting: network.painting(painted, window)?,
         bounds: values.bounds,
         is_bgr: values.is_bgr,
     })
-}
-
-/// Writes a picture into a frame, scaled if need be: then its values are cut to `bounds` before, if there are any.
-fn write(
-    picture: &impl Pixels,
-    bounds: Option<(f32, f32)>,
-    grow: Option<&Grow>,
-    paint: &Paint<'_>,
-    target: &mut FrameMut<'_>,
-) {
-    match grow {
-        None => convert::write(picture, paint, target),
-        Some(grow) => grow.write(picture, bounds, paint, target),
-    }
 }

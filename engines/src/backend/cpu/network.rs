@@ -6,7 +6,7 @@ use super::own::Own;
 use super::runtime::Runtime;
 use super::session::{Plan, Session, Tensor};
 use crate::convention::Convention;
-use crate::convert::{self, Arrangement, PictureMut, Rows};
+use crate::convert::{self, Arrangement, Canvas, Painting, Picture, PictureMut, Rows};
 use crate::error::Result;
 use crate::geometry::Window;
 use crate::model::Model;
@@ -61,7 +61,7 @@ impl Network {
     /// As [`Session::open`].
     pub(super) fn open(model: &Model, convention: &Convention, plan: Plan<'_>) -> Result<Self> {
         if let (Way::Own(precision), Some(trunk)) = (plan.way, plan.trunk)
-            && let Some(own) = Own::of(trunk, plan.size, precision)
+            && let Some(own) = Own::of(trunk, &plan, precision)
         {
             return Ok(Self::Own {
                 own,
@@ -90,7 +90,7 @@ impl Network {
     }
 
     /// How the channels of the picture that it gives lie in memory.
-    pub(super) fn painted_arrangement(&self) -> Arrangement {
+    fn painted_arrangement(&self) -> Arrangement {
         match self {
             Self::Own { arrangements, .. } => arrangements[1],
             Self::Runtime(session) => session.painted_arrangement(),
@@ -119,36 +119,52 @@ impl Network {
         (size, window): ((usize, usize), Window),
         input: &mut Tensor,
     ) -> Result<()> {
-        let (width, height) = size;
         let arrangement = match self {
             Self::Own { arrangements, .. } => arrangements[0],
             Self::Runtime(session) => session.input_arrangement(),
         };
-        let mut picture = PictureMut {
-            data: input.values_mut()?,
-            width,
-            height,
-            window,
-            arrangement,
-        };
+        let (data, canvas) = (input.values_mut()?, canvas(size, window, arrangement));
         match self {
             Self::Own { own, .. } if own.n_opened().is_some() => {
-                let canvas = picture.canvas();
                 let fill = |blocks: Range<usize>, out: &mut [f32]| {
                     canvas.fill(rows, blocks.start, out);
                 };
-                own.open(&fill, picture.data);
+                own.open(&fill, data);
             }
-            _ => convert::read(rows, &mut picture),
+            _ => convert::read(rows, &mut PictureMut { data, canvas }),
         }
         Ok(())
+    }
+
+    /// What it gave, of which `window` is the picture.
+    pub(super) fn painting<'a>(
+        &'a self,
+        painted: &'a Tensor,
+        window: Window,
+    ) -> Result<Painting<'a>> {
+        let canvas = canvas(self.painted_size(), window, self.painted_arrangement());
+        let values = painted.values()?;
+        Ok(match self {
+            Self::Own { own, .. } if own.n_unfinished().is_some() => Painting::Unfinished {
+                values,
+                canvas,
+                finish: own,
+            },
+            _ => Painting::Whole(Picture::new(values, canvas)),
+        })
     }
 
     pub(super) fn alloc_painted(&self) -> Result<Tensor> {
         match self {
             Self::Own {
-                arrangements, size, ..
-            } => Tensor::new(&arrangements[1].dims(*size)),
+                own,
+                arrangements,
+                size,
+                ..
+            } => match own.n_unfinished() {
+                Some(n) => Tensor::new(&[1, 1, 1, n as i64]),
+                None => Tensor::new(&arrangements[1].dims(*size)),
+            },
             Self::Runtime(session) => session.alloc_painted(),
         }
     }
@@ -177,5 +193,14 @@ impl Network {
             Self::Own { .. } => Ok(()),
             Self::Runtime(session) => session.wait(slot_idx),
         }
+    }
+}
+
+fn canvas((width, height): (usize, usize), window: Window, arrangement: Arrangement) -> Canvas {
+    Canvas {
+        width,
+        height,
+        window,
+        arrangement,
     }
 }

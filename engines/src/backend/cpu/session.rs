@@ -75,6 +75,9 @@ pub(super) struct Plan<'a> {
     pub size: (usize, usize),
     /// How it is run.
     pub way: Way,
+    /// Whether what it gives is taken by [`Painting::rows`](crate::convert::Painting::rows), so that its last layers may be left
+    /// to that.
+    pub by_rows: bool,
     /// Pictures that it may work on at once.
     pub n_slots: usize,
 }
@@ -93,6 +96,7 @@ impl Session {
             size,
             way,
             n_slots,
+            ..
         } = plan;
         let precision = way.precision();
         let refuse = |reason: String| Error::Style {

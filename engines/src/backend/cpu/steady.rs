@@ -58,7 +58,7 @@ impl Steady {
     /// Makes `painted`, blended with the history, the new history, band by band as it is taken.
     pub(super) fn hold<'a>(
         &'a mut self,
-        painted: &'a Painted<'a>,
+        painted: Painted<'a>,
         motion: &Motion,
     ) -> impl IndexedParallelIterator<Item = HeldBand<'a>> {
         let fade = self.fade.step();
@@ -67,7 +67,7 @@ impl Steady {
 
     /// What says where in the history `painted` was.
     fn usable<'a>(&self, painted: &Painted<'_>, motion: Option<&'a Motion>) -> Option<&'a Motion> {
-        let Window { width, height, .. } = painted.picture.window;
+        let Window { width, height, .. } = painted.painting.window();
         motion.filter(|motion| {
             !motion.is_fresh && (self.history.width, self.history.height) == (width, height)
         })
@@ -75,10 +75,10 @@ impl Steady {
 
     /// Makes `painted`, blended with the history where there is motion, the new history. False if it is just `painted`.
     pub(super) fn blend(&mut self, painted: &Painted<'_>, motion: Option<&Motion>) -> bool {
-        let size = (painted.picture.window.width, painted.picture.window.height);
+        let Window { width, height, .. } = painted.painting.window();
         let motion = self.usable(painted, motion);
-        if (self.next.width, self.next.height) != size {
-            self.next = History::new(size.0, size.1);
+        if (self.next.width, self.next.height) != (width, height) {
+            self.next = History::new(width, height);
         }
         match motion {
             Some(motion) => {

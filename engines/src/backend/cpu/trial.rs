@@ -42,6 +42,7 @@ impl Trial {
             trunk,
             size: (width, height),
             way,
+            by_rows: false,
             n_slots: 1,
         };
         let network = Network::open(model, convention, plan)?;

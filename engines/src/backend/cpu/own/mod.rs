@@ -9,9 +9,11 @@ use std::mem::replace;
 use std::ops::Range;
 
 use aligned_vec::{AVec, avec};
-use conv::{Conv, Made, Maps, MapsMut, Then, Walk, run_both, run_both_of_made};
+use conv::{Chain, Conv, Made, Maps, MapsMut, Then, Walk};
 use graph::layers;
 
+use super::session::Plan;
+use crate::convert::Finish;
 use crate::onnx::ModelProto;
 use crate::settings::Precision;
 use crate::trunk::Trunk;
@@ -27,6 +29,8 @@ pub(super) struct Own {
     buffers: Vec<Buffer>,
     /// The value that painting starts with: the picture, or what the first two layers give, if they run at once.
     start: usize,
+    /// The value that it ends with: the painted picture, or what the last two layers make into it.
+    end: usize,
 }
 
 /// Memory of a value, and what [`Maps::peaks`] says of it.
@@ -57,17 +61,13 @@ struct Layer {
 }
 
 impl Own {
-    /// Reads a trunk for pictures of these width and height in pixels. None if it has anything else than convolutions by
-    /// 3x3, with or without a cut at 0 or another value added, and doublings before them; nor if `precision`, which is no
-    /// longer `auto`, is half and the processor knows no fast way to it.
-    pub(super) fn of(
-        trunk: &Trunk,
-        (width, height): (usize, usize),
-        precision: Precision,
-    ) -> Option<Self> {
+    /// Reads a trunk for what is planned. None if it has anything else than convolutions by 3x3, with or without a cut at 0
+    /// or another value added, and doublings before them; nor if `precision`, which is no longer `auto`, is half and the
+    /// processor knows no fast way to it.
+    pub(super) fn of(trunk: &Trunk, plan: &Plan<'_>, precision: Precision) -> Option<Self> {
         let model = ModelProto::parse(&trunk.bytes).ok()?;
         let mut layers = layers(model.graph.as_ref()?, precision)?;
-        let [_, height, width, n_channels] = trunk.input.dims((width, height));
+        let [_, height, width, n_channels] = trunk.input.dims(plan.size);
         let side = |n: i64| usize::try_from(n).ok();
         let mut shapes = vec![Shape([side(height)?, side(width)?, side(n_channels)?])];
         for layer in &layers {
@@ -86,13 +86,19 @@ impl Own {
         let sees_picture = layers.iter().skip(1).any(|layer| layer.reads(0));
         let opens = layers.first()?.is_led_on && !sees_picture;
         let start = if opens { 2 } else { 0 };
-        let (places, buffers) = places(&layers, &shapes, start);
+        let n_layers = layers.len();
+        // A layer is left at least between both ends.
+        let is_many = shapes[n_layers].len() >= MANY;
+        let is_left = plan.by_rows && is_many && n_layers > start + 2 && can_be_left(&layers);
+        let end = if is_left { n_layers - 2 } else { n_layers };
+        let (places, buffers) = places(&layers[..end], &shapes, start);
         Some(Self {
             layers,
             shapes,
             places,
             buffers,
             start,
+            end,
         })
     }
 
@@ -100,6 +106,12 @@ impl Own {
     pub(super) fn n_opened(&self) -> Option<usize> {
         let Shape([height, ..]) = self.shapes[self.start];
         (self.start > 0).then(|| self.shapes[self.start].len() + height)
+    }
+
+    /// Numbers of what painting ends with, if that is not the picture: a value, and its peaks behind it.
+    pub(super) fn n_unfinished(&self) -> Option<usize> {
+        let Shape([height, ..]) = self.shapes[self.end];
+        (self.end < self.layers.len()).then(|| self.shapes[self.end].len() + height)
     }
 
     /// Makes what painting starts with, of which there are [`Own::n_opened`] numbers. `fill` writes rows of the picture as
@@ -116,31 +128,43 @@ impl Own {
             width,
             fill,
         };
-        let [first, second] = [0, 1].map(|idx| {
+        self.chain(0)
+            .run_on_made(picture, MapsMut { values, peaks });
+    }
+
+    /// Two layers at the beginning or the end, to which nothing is added.
+    fn chain(&self, first: usize) -> Chain<'_> {
+        Chain([first, first + 1].map(|idx| {
             let layer = &self.layers[idx];
             (&layer.conv, layer.then(|_| &[]))
-        });
-        run_both_of_made([first, second], picture, MapsMut { values, peaks });
+        }))
     }
 
     /// Paints a picture as the trunk takes it, or what [`Own::open`] made of it, into one as the trunk gives it, of the same
-    /// size.
+    /// size, or into what [`Own::finish`] makes that of.
     pub(super) fn paint(&mut self, input: &[f32], painted: &mut [f32]) {
         let (start_values, start_peaks) = input.split_at(self.shapes[self.start].len());
-        // The last value's, which nobody asks for.
-        let mut last_peaks = vec![0.0; self.shapes[self.layers.len()].0[0]];
-        let mut rest = self.start..self.layers.len();
+        let Shape([end_height, ..]) = self.shapes[self.end];
+        // A picture's, which nobody asks for.
+        let mut picture_peaks = vec![0.0; end_height];
+        let (painted, end_peaks) = painted.split_at_mut(self.shapes[self.end].len());
+        let end_peaks = if end_peaks.is_empty() {
+            &mut picture_peaks[..]
+        } else {
+            end_peaks
+        };
+        let mut rest = self.start..self.end;
         while let Some(first) = rest.next() {
             let layer = &self.layers[first];
             let second = layer.is_led_on.then(|| rest.next()).flatten();
             let made = second.unwrap_or(first) + 1;
             let place = self.places[made];
-            let is_last = made == self.layers.len();
+            let is_last = made == self.end;
             let mut buffer = Buffer::of(0, 0);
             let output = if is_last {
                 MapsMut {
                     values: &mut *painted,
-                    peaks: &mut last_peaks,
+                    peaks: &mut *end_peaks,
                 }
             } else {
                 buffer = replace(&mut self.buffers[place], buffer);
@@ -170,13 +194,28 @@ impl Own {
                 None => layer.conv.run(input, layer.then(values), output),
                 Some(next) => {
                     let both = [layer, next].map(|layer| (&layer.conv, layer.then(values)));
-                    run_both(both, input, output);
+                    Chain(both).run(input, output);
                 }
             }
             if !is_last {
                 self.buffers[place] = buffer;
             }
         }
+    }
+}
+
+impl Finish for Own {
+    /// By the last two layers.
+    fn finish(&self, values: &[f32], rows: Range<usize>, out: &mut [f32]) {
+        let Shape([height, width, _]) = self.shapes[self.end];
+        let (values, peaks) = values.split_at(self.shapes[self.end].len());
+        let input = Maps {
+            values,
+            height,
+            width,
+            peaks: Some(peaks),
+        };
+        self.chain(self.end).run_rows(input, rows, out);
     }
 }
 
@@ -220,6 +259,13 @@ fn lead_on(layers: &mut [Layer], shapes: &[Shape]) {
         let is_free = layer.add.is_none() && !(idx > 0 && layers[idx - 1].is_led_on);
         layers[idx].is_led_on = is_alone && is_free && shapes[value].len() >= MANY;
     }
+}
+
+/// Whether the last two layers can be left for later: they run at once, and see nothing but the value before them.
+fn can_be_left(layers: &[Layer]) -> bool {
+    let first = layers.len() - 2;
+    let sees_last = layers[first].is_led_on && layers[first].input == first;
+    sees_last && layers[first..].iter().all(|layer| layer.add.is_none())
 }
 
 /// Which buffer each value lies in, and the buffers: one whose value nobody asks for any more is used again.
@@ -315,15 +361,27 @@ mod tests {
         }
     }
 
+    fn open(trunk: &Trunk, size: (usize, usize), by_rows: bool) -> Own {
+        let plan = Plan {
+            trunk: Some(trunk),
+            size,
+            way: Way::Own(Precision::F32),
+            by_rows,
+            n_slots: 1,
+        };
+        Own::of(trunk, &plan, Precision::F32).unwrap()
+    }
+
     /// Of pictures so large that they do, which have borders of bands in them.
     #[test]
     fn layers_that_run_at_once_paint_the_same() {
         let piece = gallery::pieces().find(|piece| piece.quality == Quality::Fast);
         let trunk = trunk::cut(&piece.unwrap().model().unwrap().bytes).unwrap();
         let size = (1216, 1792);
-        let mut at_once = Own::of(&trunk, size, Precision::F32).unwrap();
+        let mut at_once = open(&trunk, size, false);
         assert!(at_once.layers.iter().any(|layer| layer.is_led_on));
-        let mut by_themselves = Own::of(&trunk, size, Precision::F32).unwrap();
+        let mut left = open(&trunk, size, true);
+        let mut by_themselves = open(&trunk, size, false);
         for layer in &mut by_themselves.layers {
             layer.is_led_on = false;
         }
@@ -340,16 +398,25 @@ mod tests {
         at_once.open(&fill, &mut opened);
         assert_eq!(by_themselves.n_opened(), None);
         let painted = |own: &mut Own, input: &[f32]| {
-            let mut painted = vec![f32::NAN; n];
+            let mut painted = vec![f32::NAN; own.n_unfinished().unwrap_or(n)];
             own.paint(input, &mut painted);
             painted
         };
-        let found = painted(&mut at_once, &opened);
         let wanted = painted(&mut by_themselves, &picture);
-        let pairs = found.iter().zip(&wanted);
-        let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(error < 1e-4, "{error}");
-        assert!(found.iter().all(|value| value.is_finite()));
+        let unfinished = painted(&mut left, &opened);
+        assert!(unfinished.len() < n);
+        let mut finished = vec![f32::NAN; n];
+        let n_rows = 37;
+        for (idx, rows) in finished.chunks_mut(n_rows * n_row).enumerate() {
+            let first = idx * n_rows;
+            left.finish(&unfinished, first..first + rows.len() / n_row, rows);
+        }
+        for found in [painted(&mut at_once, &opened), finished] {
+            let pairs = found.iter().zip(&wanted);
+            let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(error < 1e-4, "{error}");
+            assert!(found.iter().all(|value| value.is_finite()));
+        }
     }
 
     #[test]
@@ -369,7 +436,7 @@ mod tests {
         assert!(changed("Resize", |node| node.attributes.clear()));
         assert!(changed("Conv", |node| node.attributes.clear()));
         assert!(changed("Add", |node| node.inputs[1] = node.inputs[0].clone()));
-        let mut wide = Own::of(&trunk, TEST_SIZE, Precision::F32).unwrap();
+        let mut wide = open(&trunk, TEST_SIZE, false);
         assert!(wide.shapes.pop() == Some(wide.shapes[0]));
         // What another size of the family gives does not fit in.
         let mut graph = graph.clone();

@@ -43,7 +43,7 @@ pub(in super::super) struct Blend {
 mod tests {
     use super::*;
     use crate::backend::tensorrt::kernels::emulated;
-    use crate::convert::{self, Arrangement, Pixels};
+    use crate::convert::{self, Arrangement, Canvas, Painting, Pixels};
     use crate::geometry::Window;
     use crate::stabilizer::{Blender, History, MARGIN, MEASURED_ROWS, Motion, Painted, Sharpening};
 
@@ -80,14 +80,14 @@ mod tests {
         (data, whole, window): &'a (Vec<f32>, (usize, usize), Window),
         is_bgr: bool,
     ) -> Painted<'a> {
+        let canvas = Canvas {
+            width: whole.0,
+            height: whole.1,
+            window: *window,
+            arrangement: Arrangement::Blocks(2),
+        };
         Painted {
-            picture: convert::Picture {
-                data,
-                width: whole.0,
-                height: whole.1,
-                window: *window,
-                arrangement: Arrangement::Blocks(2),
-            },
+            painting: Painting::Whole(convert::Picture::new(data, canvas)),
             bounds: (-0.1, 1.1),
             is_bgr,
         }

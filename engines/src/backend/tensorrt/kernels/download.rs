@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::convention::{Channels, ValueRange};
     use crate::convert::video::{ARRANGEMENTS, Video, format, noise};
-    use crate::convert::{Arrangement, Paint, Picture as CpuPicture, Pixels, write};
+    use crate::convert::{Canvas, Paint, Painting, Picture as CpuPicture, Pixels, write};
     use crate::frame::PixelFormat;
     use crate::geometry::Window;
     use crate::settings::Look;
@@ -150,13 +150,13 @@ mod tests {
                     (&rounded, shown(half.as_ptr() as Address, true)),
                 ];
                 for (data, shown) in kinds {
-                    let picture = &CpuPicture {
-                        data,
+                    let canvas = Canvas {
                         width: size.0,
                         height: size.1,
                         window,
                         arrangement,
                     };
+                    let picture = &CpuPicture::new(data, canvas);
                     for (strength, keep_colors) in LOOKS {
                         let paint = Paint {
                             map: &map,
@@ -211,20 +211,9 @@ mod tests {
     /// The same history as the definition keeps it and as kernels do.
     fn histories((width, height): (usize, usize)) -> (History, Vec<u16>) {
         let data = values(3 * width * height);
-        let picture = CpuPicture {
-            data: &data,
-            width,
-            height,
-            window: Window {
-                left: 0,
-                top: 0,
-                width,
-                height,
-            },
-            arrangement: Arrangement::Planes,
-        };
+        let picture = CpuPicture::new(&data, Canvas::planes((width, height)));
         let painted = Painted {
-            picture,
+            painting: Painting::Whole(picture),
             bounds: (-1.0, 1.0),
             is_bgr: false,
         };

@@ -35,9 +35,7 @@ mod tests {
     use crate::colour::Affine;
     use crate::convention::{Channels, ValueRange};
     use crate::convert::video::{ARRANGEMENTS, format, noise};
-    use crate::convert::{
-        Arrangement, Grow, Picture as CpuPicture, PictureMut, Shown, Shrink, read,
-    };
+    use crate::convert::{Canvas, Grow, Picture as CpuPicture, PictureMut, Shown, Shrink, read};
     use crate::frame::PixelFormat;
     use crate::geometry::Window;
 
@@ -113,12 +111,15 @@ mod tests {
                 (window_height + 60).next_multiple_of(4),
             );
             let mut wanted = vec![f32::NAN; 3 * size.0 * size.1];
-            let picture = &mut PictureMut {
-                data: &mut wanted,
+            let canvas = Canvas {
                 width: size.0,
                 height: size.1,
                 window,
                 arrangement,
+            };
+            let picture = &mut PictureMut {
+                data: &mut wanted,
+                canvas,
             };
             let shrink = Shrink::new(&video.format, (window_width, window_height));
             read(&shrink.rows(shown), picture);
@@ -126,15 +127,7 @@ mod tests {
             let mut full = vec![f32::NAN; 3 * width * height];
             let whole = &mut PictureMut {
                 data: &mut full,
-                width,
-                height,
-                window: Window {
-                    left: 0,
-                    top: 0,
-                    width,
-                    height,
-                },
-                arrangement: Arrangement::Planes,
+                canvas: Canvas::planes((width, height)),
             };
             read(shown, whole);
             let from = Picture::planes(full.as_ptr() as Address, (width, height));
@@ -170,13 +163,13 @@ mod tests {
                 .map(|i| half::f16::from_f32((i * 7919 % 1009) as f32 / 1008.0))
                 .collect();
             let data: Vec<_> = paint.iter().map(|value| value.to_f32()).collect();
-            let picture = CpuPicture {
-                data: &data,
+            let canvas = Canvas {
                 width: size.0,
                 height: size.1,
                 window,
                 arrangement,
             };
+            let picture = CpuPicture::new(&data, canvas);
             let format = format(PixelFormat::Rgb, width, height);
             let grow = Grow::new((window_width, window_height), &format);
             let wanted = grow.planes(&picture);

@@ -26,49 +26,32 @@ mod tests {
     use super::*;
     use crate::convention::{Channels, ValueRange};
     use crate::convert::video::{ARRANGEMENTS, Video, format, noise};
-    use crate::convert::{Arrangement, PictureMut, Shown, read};
+    use crate::convert::{Arrangement, Canvas, PictureMut, Shown, read};
     use crate::frame::PixelFormat;
     use crate::geometry::Window;
 
     /// How a frame lies in the network's picture, which has whole blocks.
-    struct Layout {
-        size: (usize, usize),
-        window: Window,
-        arrangement: Arrangement,
-    }
-
-    impl Layout {
-        fn new(video: &Video, (left, top): (usize, usize), arrangement: Arrangement) -> Self {
-            let (width, height) = (video.format.width, video.format.height);
-            Self {
-                size: (
-                    (width + 2 * left).next_multiple_of(4),
-                    (height + 2 * top).next_multiple_of(4),
-                ),
-                window: Window {
-                    left,
-                    top,
-                    width,
-                    height,
-                },
-                arrangement,
-            }
-        }
-
-        fn len(&self) -> usize {
-            3 * self.size.0 * self.size.1
+    fn canvas(video: &Video, (left, top): (usize, usize), arrangement: Arrangement) -> Canvas {
+        let (width, height) = (video.format.width, video.format.height);
+        Canvas {
+            width: (width + 2 * left).next_multiple_of(4),
+            height: (height + 2 * top).next_multiple_of(4),
+            window: Window {
+                left,
+                top,
+                width,
+                height,
+            },
+            arrangement,
         }
     }
 
-    fn wanted(video: &Video, map: &Affine, layout: &Layout) -> Vec<f32> {
-        let mut data = vec![f32::NAN; layout.len()];
+    fn wanted(video: &Video, map: &Affine, canvas: Canvas) -> Vec<f32> {
+        let mut data = vec![f32::NAN; 3 * canvas.width * canvas.height];
         let frame = &video.frame();
         let picture = &mut PictureMut {
             data: &mut data,
-            width: layout.size.0,
-            height: layout.size.1,
-            window: layout.window,
-            arrangement: layout.arrangement,
+            canvas,
         };
         read(&Shown { frame, map }, picture);
         data
@@ -76,14 +59,16 @@ mod tests {
 
     /// What the kernel makes of a frame, in values of type `T`.
     #[expect(unsafe_code, reason = "a kernel is called")]
-    fn found<T: Clone>(video: &Video, map: &Affine, layout: &Layout, empty: T) -> Vec<T> {
-        let mut data = vec![empty; layout.len()];
+    fn found<T: Clone>(video: &Video, map: &Affine, canvas: Canvas, empty: T) -> Vec<T> {
+        let mut data = vec![empty; 3 * canvas.width * canvas.height];
         let address = data.as_mut_ptr() as Address;
-        let Layout {
-            size,
+        let Canvas {
+            width,
+            height,
             window,
             arrangement,
-        } = *layout;
+        } = canvas;
+        let size = (width, height);
         let job = Upload {
             frame: Frame::of(video),
             map: *map,
@@ -99,10 +84,10 @@ mod tests {
         let range = ValueRange::Signed;
         let (low, high) = range.bounds();
         let map = Affine::into_network(&video.format, Channels::Bgr, range);
-        let layout = Layout::new(video, border, arrangement);
-        let wanted = wanted(video, &map, &layout);
-        let full = found(video, &map, &layout, f32::NAN);
-        let half = found(video, &map, &layout, half::f16::NAN);
+        let canvas = canvas(video, border, arrangement);
+        let wanted = wanted(video, &map, canvas);
+        let full = found(video, &map, canvas, f32::NAN);
+        let half = found(video, &map, canvas, half::f16::NAN);
         let mut largest = [0.0_f32; 2];
         for ((&wanted, full), half) in wanted.iter().zip(full).zip(half) {
             assert!(full.is_finite() && half.is_finite(), "a value was left out");
