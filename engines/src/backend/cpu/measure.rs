@@ -230,13 +230,11 @@ fn times(model: &Model, convention: &Convention, asked: Precision) -> Result<Tim
     }
     let mut timed: Vec<_> = trials.iter().map(|trial| Timed::new(trial.way())).collect();
     if timed.len() > 1 {
-        let own = trials
-            .iter_mut()
-            .filter(|trial| matches!(trial.way(), Way::Own(_)));
-        for trial in own {
+        let is_own = |trial: &&mut Trial| matches!(trial.way(), Way::Own(_));
+        if let Some(own) = trials.iter_mut().find(is_own) {
             let start = Instant::now();
             while start.elapsed() < SETTLES {
-                trial.paint()?;
+                own.paint()?;
             }
         }
         let mut found = vec![Vec::new(); trials.len()];
