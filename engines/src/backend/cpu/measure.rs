@@ -228,32 +228,38 @@ fn times(model: &Model, convention: &Convention, asked: Precision) -> Result<Tim
             }
         }
     }
+    Ok(Times::of(&take_turns(&mut trials)?))
+}
+
+/// What each of the ways takes, if there are several.
+fn take_turns(trials: &mut [Trial]) -> Result<Vec<Timed>> {
     let mut timed: Vec<_> = trials.iter().map(|trial| Timed::new(trial.way())).collect();
-    if timed.len() > 1 {
-        let is_own = |trial: &&mut Trial| matches!(trial.way(), Way::Own(_));
-        if let Some(own) = trials.iter_mut().find(is_own) {
-            let start = Instant::now();
-            while start.elapsed() < SETTLES {
-                own.paint()?;
-            }
-        }
-        let mut found = vec![Vec::new(); trials.len()];
+    if trials.len() < 2 {
+        return Ok(timed);
+    }
+    let is_own = |trial: &&mut Trial| matches!(trial.way(), Way::Own(_));
+    if let Some(own) = trials.iter_mut().find(is_own) {
         let start = Instant::now();
-        while found[0].len() < N_TURNS * N_IN_A_ROW || start.elapsed() < TIMED {
-            for (trial, found) in trials.iter_mut().zip(&mut found) {
-                for _ in 0..N_IN_A_ROW {
-                    let start = Instant::now();
-                    trial.paint()?;
-                    found.push(start.elapsed().as_secs_f64());
-                }
-            }
-        }
-        for (timed, found) in timed.iter_mut().zip(&mut found) {
-            found.sort_by(f64::total_cmp);
-            timed.times = [found[0], found[found.len() / 2]];
+        while start.elapsed() < SETTLES {
+            own.paint()?;
         }
     }
-    Ok(Times::of(&timed))
+    let mut found = vec![Vec::new(); trials.len()];
+    let start = Instant::now();
+    while found[0].len() < N_TURNS * N_IN_A_ROW || start.elapsed() < TIMED {
+        for (trial, found) in trials.iter_mut().zip(&mut found) {
+            for _ in 0..N_IN_A_ROW {
+                let start = Instant::now();
+                trial.paint()?;
+                found.push(start.elapsed().as_secs_f64());
+            }
+        }
+    }
+    for (timed, found) in timed.iter_mut().zip(&mut found) {
+        found.sort_by(f64::total_cmp);
+        timed.times = [found[0], found[found.len() / 2]];
+    }
+    Ok(timed)
 }
 
 pub(super) fn psnr_db(exact: &[f32], found: &[f32], range: ValueRange) -> f64 {

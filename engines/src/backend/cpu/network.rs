@@ -104,10 +104,7 @@ impl Network {
                 arrangements,
                 size,
                 ..
-            } => match own.n_opened() {
-                Some(n) => Tensor::new(&[1, 1, 1, n as i64]),
-                None => Tensor::new(&arrangements[0].dims(*size)),
-            },
+            } => alloc(own.n_opened(), arrangements[0].dims(*size)),
             Self::Runtime(session) => session.alloc_input(),
         }
     }
@@ -161,10 +158,7 @@ impl Network {
                 arrangements,
                 size,
                 ..
-            } => match own.n_unfinished() {
-                Some(n) => Tensor::new(&[1, 1, 1, n as i64]),
-                None => Tensor::new(&arrangements[1].dims(*size)),
-            },
+            } => alloc(own.n_unfinished(), arrangements[1].dims(*size)),
             Self::Runtime(session) => session.alloc_painted(),
         }
     }
@@ -194,6 +188,11 @@ impl Network {
             Self::Runtime(session) => session.wait(slot_idx),
         }
     }
+}
+
+/// Memory for so many numbers, or else for a picture of these axes.
+fn alloc(n: Option<usize>, dims: [i64; 4]) -> Result<Tensor> {
+    Tensor::new(&n.map_or(dims, |n| [1, 1, 1, n as i64]))
 }
 
 fn canvas((width, height): (usize, usize), window: Window, arrangement: Arrangement) -> Canvas {
