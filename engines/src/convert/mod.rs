@@ -16,6 +16,8 @@ pub(crate) mod video;
 mod write;
 
 pub(crate) use grow::Grow;
+#[cfg(test)]
+pub(crate) use painting::Copies;
 pub(crate) use painting::{Finish, PaintedRows, Painting};
 pub(crate) use picture::{Arrangement, Canvas, Picture, PictureMut, Pixels};
 pub(crate) use read::{Rows, Shown, read};
@@ -90,16 +92,27 @@ mod tests {
             data.iter().all(|value| value.is_finite()),
             "{arrangement:?}: a value was left out"
         );
-        let picture = Picture::new(&data, canvas);
+        let paint = Paint {
+            map: &back,
+            bounds: (0.0, 1.0),
+            source: &frame,
+            look,
+        };
+        let mut finished = target.clone();
+        let painting = Painting::Unfinished {
+            values: &data,
+            canvas,
+            finish: &Copies(canvas),
+        };
+        write_painting(&painting, &paint, &mut finished.frame_mut());
         write(
-            &picture,
-            &Paint {
-                map: &back,
-                bounds: (0.0, 1.0),
-                source: &frame,
-                look,
-            },
+            &Picture::new(&data, canvas),
+            &paint,
             &mut target.frame_mut(),
+        );
+        assert!(
+            finished.planes == target.planes,
+            "{arrangement:?}: finished row by row is not the same"
         );
     }
 

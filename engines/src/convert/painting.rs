@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use aligned_vec::AVec;
 
+#[cfg(test)]
+use super::Arrangement;
 use super::picture::{Canvas, Picture};
 use super::write::Band;
 use super::{BAND_ROWS, Pixels};
@@ -39,6 +41,25 @@ pub(crate) enum Painting<'a> {
 pub(crate) trait Finish: Sync {
     /// Writes rows of the picture that `values` become, or of its blocks, as if there were no others.
     fn finish(&self, values: &[f32], rows: Range<usize>, out: &mut [f32]);
+}
+
+/// An end that copies: values are the picture.
+#[cfg(test)]
+pub(crate) struct Copies(pub Canvas);
+
+#[cfg(test)]
+impl Finish for Copies {
+    fn finish(&self, values: &[f32], rows: Range<usize>, out: &mut [f32]) {
+        let n_parts = match self.0.arrangement {
+            Arrangement::Planes => 3,
+            _ => 1,
+        };
+        let n_row = self.0.block_row() / n_parts;
+        let parts = values.chunks_exact(values.len() / n_parts);
+        for (part, out) in parts.zip(out.chunks_exact_mut(n_row * rows.len())) {
+            out.copy_from_slice(&part[n_row * rows.start..n_row * rows.end]);
+        }
+    }
 }
 
 /// Some rows of what a network has painted.

@@ -13,6 +13,7 @@ pub(crate) const ARRANGEMENTS: [Arrangement; 6] = [
 ];
 
 /// A video frame in memory with padded strides; padding bytes are 0xEE.
+#[derive(Clone)]
 pub(crate) struct Video {
     pub(crate) format: FrameFormat,
     pub(crate) planes: Vec<(Vec<u8>, usize)>,

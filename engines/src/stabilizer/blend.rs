@@ -422,10 +422,8 @@ impl Work<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Range;
-
     use super::*;
-    use crate::convert::{Canvas, Finish, Painting, Picture, Pixels};
+    use crate::convert::{Canvas, Copies, Painting, Picture, Pixels};
 
     const WIDTH: usize = 75;
     const HEIGHT: usize = 50;
@@ -446,25 +444,27 @@ mod tests {
         }
     }
 
-    /// The same with an end that copies its rows.
-    fn unfinished(data: &[f32]) -> Painted<'_> {
-        struct Copy;
-        impl Finish for Copy {
-            fn finish(&self, values: &[f32], rows: Range<usize>, out: &mut [f32]) {
-                let planes = values.chunks_exact(WIDTH * HEIGHT);
-                for (plane, out) in planes.zip(out.chunks_exact_mut(WIDTH * rows.len())) {
-                    out.copy_from_slice(&plane[WIDTH * rows.start..WIDTH * rows.end]);
-                }
-            }
-        }
-        Painted {
-            painting: Painting::Unfinished {
-                values: data,
-                canvas: Canvas::planes((WIDTH, HEIGHT)),
-                finish: &Copy,
+    /// Blends, also as what is still to be finished.
+    fn blend(old: &[f32], new: &[f32], motion: &Motion, fade: Option<f32>) -> History {
+        let whole = blend_with(painted, old, new, motion, fade);
+        let canvas = Canvas::planes((WIDTH, HEIGHT));
+        let finish = Copies(canvas);
+        let finished = blend_with(
+            |values| Painted {
+                painting: Painting::Unfinished {
+                    values,
+                    canvas,
+                    finish: &finish,
+                },
+                ..painted(values)
             },
-            ..painted(data)
-        }
+            old,
+            new,
+            motion,
+            fade,
+        );
+        assert!(whole == finished, "finished row by row is not the same");
+        whole
     }
 
     /// Every cell of eight pixels has gone the same way.
@@ -488,21 +488,23 @@ mod tests {
         rows[channel][0] / History::WHITE
     }
 
-    fn blend(old: &[f32], new: &[f32], motion: &Motion, fade: Option<f32>) -> History {
-        let [whole, finished] = [painted, unfinished].map(|painted| {
-            let mut blender = Blender::default();
-            let (mut before, mut now) = (History::new(WIDTH, HEIGHT), History::new(WIDTH, HEIGHT));
-            blender.take(&painted(old), &mut before);
-            blender.blend(&painted(new), motion, fade, &before, &mut now);
-            if motion.is_still {
-                let held = blender.hold(painted(new), motion, fade, &mut before);
-                held.for_each(|mut band| band.take_all());
-                assert!(before == now, "in place is not the same");
-            }
-            now
-        });
-        assert!(whole == finished, "finished row by row is not the same");
-        whole
+    fn blend_with<'a>(
+        painted: impl Fn(&'a [f32]) -> Painted<'a>,
+        old: &'a [f32],
+        new: &'a [f32],
+        motion: &Motion,
+        fade: Option<f32>,
+    ) -> History {
+        let mut blender = Blender::default();
+        let (mut before, mut now) = (History::new(WIDTH, HEIGHT), History::new(WIDTH, HEIGHT));
+        blender.take(&painted(old), &mut before);
+        blender.blend(&painted(new), motion, fade, &before, &mut now);
+        if motion.is_still {
+            let held = blender.hold(painted(new), motion, fade, &mut before);
+            held.for_each(|mut band| band.take_all());
+            assert!(before == now, "in place is not the same");
+        }
+        now
     }
 
     #[test]
