@@ -10,7 +10,7 @@ const WINDOW: usize = 300;
 pub enum Stage {
     /// Frame to network input. On CPUs, the first layers of large pictures belong to it: they are made while a frame is read.
     Upload,
-    /// The network.
+    /// The network. On CPUs, the last layers of large pictures belong to the stage that takes what they give.
     Infer,
     /// What keeps the picture steady: motion of the input, and blending with the frame before.
     Stabilize,

@@ -102,7 +102,7 @@ impl ObjectImpl for StyleTransfer {
             let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
                 .blurb(
-                    "Counts since the start: frames-in, frames-out, frames-late (dropped before painting) and frames-reused (those of frames-out that repeat the frame before, and so does their painting); quality: the size of network that runs, empty for a style of one size; median, p95 and p99 of each stage (upload, of large pictures with the network's first layers, infer, stabilize, download) in nanoseconds over the last 300 frames painted in this style: `upload-median`, `stabilize-p95`...",
+                    "Counts since the start: frames-in, frames-out, frames-late (dropped before painting) and frames-reused (those of frames-out that repeat the frame before, and so does their painting); quality: the size of network that runs, empty for a style of one size; median, p95 and p99 of each stage (upload, infer, stabilize, download; of large pictures the network's first layers belong to upload, its last ones to what follows infer) in nanoseconds over the last 300 frames painted in this style: `upload-median`, `stabilize-p95`...",
                 )
                 .read_only()
                 .build();

@@ -61,7 +61,7 @@ impl Network {
     /// As [`Session::open`].
     pub(super) fn open(model: &Model, convention: &Convention, plan: Plan<'_>) -> Result<Self> {
         if let (Way::Own(precision), Some(trunk)) = (plan.way, plan.trunk)
-            && let Some(own) = Own::of(trunk, &plan, precision)
+            && let Some(own) = Own::of(trunk, &plan)
         {
             return Ok(Self::Own {
                 own,

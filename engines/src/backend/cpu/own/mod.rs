@@ -15,7 +15,6 @@ use graph::layers;
 use super::session::Plan;
 use crate::convert::Finish;
 use crate::onnx::ModelProto;
-use crate::settings::Precision;
 use crate::trunk::Trunk;
 
 /// Layers in order. Values are numbered: 0 is the picture, and each layer gives the next.
@@ -62,11 +61,11 @@ struct Layer {
 
 impl Own {
     /// Reads a trunk for what is planned. None if it has anything else than convolutions by 3x3, with or without a cut at 0
-    /// or another value added, and doublings before them; nor if `precision`, which is no longer `auto`, is half and the
-    /// processor knows no fast way to it.
-    pub(super) fn of(trunk: &Trunk, plan: &Plan<'_>, precision: Precision) -> Option<Self> {
+    /// or another value added, and doublings before them; nor if the precision is half and the processor knows no fast way to
+    /// it.
+    pub(super) fn of(trunk: &Trunk, plan: &Plan<'_>) -> Option<Self> {
         let model = ModelProto::parse(&trunk.bytes).ok()?;
-        let mut layers = layers(model.graph.as_ref()?, precision)?;
+        let mut layers = layers(model.graph.as_ref()?, plan.way.precision())?;
         let [_, height, width, n_channels] = trunk.input.dims(plan.size);
         let side = |n: i64| usize::try_from(n).ok();
         let mut shapes = vec![Shape([side(height)?, side(width)?, side(n_channels)?])];
@@ -87,10 +86,8 @@ impl Own {
         let opens = layers.first()?.is_led_on && !sees_picture;
         let start = if opens { 2 } else { 0 };
         let n_layers = layers.len();
-        // A layer is left at least between both ends.
-        let is_many = shapes[n_layers].len() >= MANY;
-        let is_left = plan.by_rows && is_many && n_layers > start + 2 && can_be_left(&layers);
-        let end = if is_left { n_layers - 2 } else { n_layers };
+        let leaves = plan.by_rows && can_leave(&layers, &shapes, start);
+        let end = if leaves { n_layers - 2 } else { n_layers };
         let (places, buffers) = places(&layers[..end], &shapes, start);
         Some(Self {
             layers,
@@ -104,14 +101,12 @@ impl Own {
 
     /// Numbers of what painting starts with, if that is not the picture: a value, and its peaks behind it.
     pub(super) fn n_opened(&self) -> Option<usize> {
-        let Shape([height, ..]) = self.shapes[self.start];
-        (self.start > 0).then(|| self.shapes[self.start].len() + height)
+        (self.start > 0).then(|| self.shapes[self.start].len_with_peaks())
     }
 
     /// Numbers of what painting ends with, if that is not the picture: a value, and its peaks behind it.
     pub(super) fn n_unfinished(&self) -> Option<usize> {
-        let Shape([height, ..]) = self.shapes[self.end];
-        (self.end < self.layers.len()).then(|| self.shapes[self.end].len() + height)
+        (self.end < self.layers.len()).then(|| self.shapes[self.end].len_with_peaks())
     }
 
     /// Makes what painting starts with, of which there are [`Own::n_opened`] numbers. `fill` writes rows of the picture as
@@ -233,6 +228,11 @@ impl Shape {
     fn len(self) -> usize {
         self.0.iter().product()
     }
+
+    /// Numbers of a value with its peaks behind it.
+    fn len_with_peaks(self) -> usize {
+        self.len() + self.0[0]
+    }
 }
 
 impl Layer {
@@ -261,11 +261,15 @@ fn lead_on(layers: &mut [Layer], shapes: &[Shape]) {
     }
 }
 
-/// Whether the last two layers can be left for later: they run at once, and see nothing but the value before them.
-fn can_be_left(layers: &[Layer]) -> bool {
-    let first = layers.len() - 2;
-    let sees_last = layers[first].is_led_on && layers[first].input == first;
-    sees_last && layers[first..].iter().all(|layer| layer.add.is_none())
+/// Whether the last two layers can be left for later, and that pays: others come before them, they run at once and see
+/// nothing but the value before them, and the picture would not stay in the caches.
+fn can_leave(layers: &[Layer], shapes: &[Shape], start: usize) -> bool {
+    let Some(first) = layers.len().checked_sub(2).filter(|&first| first > start) else {
+        return false;
+    };
+    let last = &layers[first..];
+    let sees_before = last[0].input == first && last.iter().all(|layer| layer.add.is_none());
+    last[0].is_led_on && sees_before && shapes[layers.len()].len() >= MANY
 }
 
 /// Which buffer each value lies in, and the buffers: one whose value nobody asks for any more is used again.
@@ -312,7 +316,7 @@ mod tests {
     use crate::gallery;
     use crate::model::Model;
     use crate::onnx::Node;
-    use crate::settings::Quality;
+    use crate::settings::{Precision, Quality};
     use crate::trunk;
 
     /// What a network paints, and how it was run.
@@ -369,7 +373,7 @@ mod tests {
             by_rows,
             n_slots: 1,
         };
-        Own::of(trunk, &plan, Precision::F32).unwrap()
+        Own::of(trunk, &plan).unwrap()
     }
 
     /// Of pictures so large that they do, which have borders of bands in them.
